@@ -1,0 +1,111 @@
+"""What `spacy train` of every workflow may ask for by name: a logger and an augmenter. Self-contained, for --code."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.training.loggers import console_logger_v3
+from spacy.util import registry
+
+LogStep = Callable[[dict[str, Any] | None], None]
+SetUp = Callable[[Language, IO[str], IO[str]], tuple[LogStep, Callable[[], None]]]
+Augmenter = Callable[[Language, Example], Iterator[Example]]
+
+# Logger
+
+
+@registry.loggers("quicksilver.TrainingLogger.v1")
+def create_logger(log_to: str, output_file: str, project: str) -> SetUp:
+    """Log to the console and a file, and to Weights & Biases too if `log_to` is "wandb".
+
+    Args:
+        log_to: "console" or "wandb". wandb works offline unless the user is logged in or has set WANDB_MODE.
+        output_file: JSONL, a line for each evaluation; begun anew by each run.
+        project: the project's name in Weights & Biases.
+
+    Raises:
+        ValueError: "log_to must be console or wandb ...", or "... pip install ...", when the wandb package is missing.
+    """
+    if log_to not in ("console", "wandb"):
+        raise ValueError(f"log_to must be console or wandb, not {log_to!r}")
+
+    def set_up(nlp: Language, stdout: IO[str], stderr: IO[str]) -> tuple[LogStep, Callable[[], None]]:
+        Path(output_file).unlink(missing_ok=True)
+        loggers = [console_logger_v3(progress_bar="eval", output_file=output_file)]
+        if log_to == "wandb":
+            loggers.append(_wandb_logger(project, Path(output_file).parent))
+        pairs = [logger(nlp, stdout, stderr) for logger in loggers]
+
+        def log_step(info: dict[str, Any] | None) -> None:
+            for log, _ in pairs:
+                log(info)
+
+        def finalize() -> None:
+            for _, end in pairs:
+                end()
+
+        return log_step, finalize
+
+    return set_up
+
+
+def _wandb_logger(project: str, folder: Path) -> SetUp:
+    try:
+        import wandb
+    except ImportError:
+        raise ValueError("the logger is wandb, which is not installed: pip install -r requirements-wandb.txt") from None
+    from spacy_loggers.wandb import wandb_logger_v5
+
+    os.environ.setdefault("WANDB_DIR", str(folder))
+    if not wandb.api.api_key:
+        os.environ.setdefault("WANDB_MODE", "offline")
+    return wandb_logger_v5(project_name=project)
+
+
+# Augmenter
+
+
+@registry.augmenters("quicksilver.InventMentions.v1")
+def create_mention_augmenter(level: float, seed: int) -> Augmenter:
+    """Swap the mentions of some texts for invented names of the same shape, so that context must tell what they are.
+
+    A model that sees the same few names again and again learns the names; it finds no others. Each letter of a
+    mention becomes another letter of its kind (vowel, consonant, upper, lower), each digit another digit.
+
+    Args:
+        level: share of the texts with mentions that are swapped; the others pass unchanged.
+        seed: for the draw.
+    """
+    rng = random.Random(seed)
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        doc = example.reference
+        if not doc.ents or rng.random() >= level:
+            yield example
+            return
+        inside = {token.i for ent in doc.ents for token in ent}
+        words = [_invent(token.text, rng) if token.i in inside else token.text for token in doc]
+        invented = Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
+        spans = [Span(invented, ent.start, ent.end, label=ent.label_) for ent in doc.ents]
+        unknown = [Span(invented, token.i, token.i + 1) for token in doc if token.ent_iob == 0]
+        invented.set_ents(spans, missing=unknown, default="outside")
+        yield Example(Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc]), invented)
+
+    return augment
+
+
+_KINDS = ("aeiou", "bcdfghjklmnpqrstvwxyz", "0123456789")
+
+
+def _invent(word: str, rng: random.Random) -> str:
+    letters = []
+    for letter in word:
+        kind = next((kind for kind in _KINDS if letter.lower() in kind), letter)
+        drawn = rng.choice(kind)
+        letters.append(drawn.upper() if letter.isupper() else drawn)
+    return "".join(letters)

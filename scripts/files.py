@@ -1,0 +1,126 @@
+"""Write files and folders whole or not at all, and turn bad input into one line on stderr."""
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import srsly
+from tqdm import tqdm
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Make a command end with one line on stderr and exit code 1 where its input is bad (ValueError, OSError)."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (ValueError, OSError) as error:
+            print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+    return wrapper
+
+
+def sibling(path: Path) -> Path:
+    """The temporary name beside a file or folder under which it is written before it takes its place."""
+    return path.with_name(f".{path.name}.part")
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one step: a kill at any moment leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = sibling(path)
+    part.write_bytes(data)
+    os.replace(part, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like `write_bytes`, for text (UTF-8)."""
+    write_bytes(path, text.encode("utf8"))
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Like `write_bytes`, for JSON with its keys in the given order."""
+    write_text(path, srsly.json_dumps(data, indent=2) + "\n")
+
+
+def write_jsonl(path: Path, lines: Iterable[Any]) -> None:
+    """Like `write_bytes`, for JSONL."""
+    write_text(path, "".join(srsly.json_dumps(line) + "\n" for line in lines))
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill that takes the place of `path` when the block ends well; else `path` stays as it was."""
+    part = sibling(path)
+    remove(part)
+    part.mkdir(parents=True)
+    try:
+        yield part
+    except BaseException:
+        remove(part)
+        raise
+    replace_folder(part, path)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Move a folder to `path`, in place of the one that may be there.
+
+    A kill between the two renames leaves the old folder under `.NAME.old`; `restore_folder` brings it back.
+    """
+    old = path.with_name(f".{path.name}.old")
+    restore_folder(path)
+    if path.exists():
+        os.replace(path, old)
+    os.replace(new, path)
+    remove(old)
+
+
+def restore_folder(path: Path) -> None:
+    """Undo a `replace_folder` that was killed between its two renames."""
+    old = path.with_name(f".{path.name}.old")
+    if old.exists() and not path.exists():
+        os.replace(old, path)
+    remove(old)
+
+
+def digest(data: bytes) -> str:
+    """A short fingerprint of bytes (BLAKE2b, 16 bytes, hexadecimal)."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+class _PlainLines:
+    """A stream for tqdm that is no terminal: each state of the bar becomes a line."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            sys.stderr.write(text.strip("\r\n ") + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def progress_bar(title: str, total: int | None, unit: str) -> "tqdm[Any]":
+    """A bar with rate and time left on a terminal, a plain line every ten seconds in a log."""
+    scale = {"unit_scale": True, "unit_divisor": 1024 if unit == "B" else 1000}
+    if sys.stderr.isatty():
+        return tqdm(desc=title, total=total, unit=unit, leave=False, **scale)
+    return tqdm(desc=title, total=total, unit=unit, file=_PlainLines(), mininterval=10, delay=10, ncols=80, ascii=True, **scale)

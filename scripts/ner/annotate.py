@@ -1,0 +1,242 @@
+"""Texts and patterns in, DocBin shards with silver labels and statistics out."""
+
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import spacy
+from spacy.attrs import SPACY
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+
+from scripts.corpus import DOC_ATTRS, Skipped, Text, load_nlp, read_texts, source_files, text_key, why_unreadable
+from scripts.files import digest, progress_bar, write_jsonl
+from scripts.ner.matching import Match, Pattern, PatternMatcher, resolve_overlaps
+from scripts.ner.patterns import check_annotation, fingerprint, never_match, read_patterns
+from scripts.shards import MakeShard, Shard, lots, make_shards
+
+PhraseAttr = Literal["ORTH", "LOWER"]
+SHARD_TEXTS = 2_000
+WARM_WORDS = 100_000  # words that a process keeps for good; later ones are forgotten after each shard
+
+
+@dataclass
+class Counts:
+    """What the matching of some texts found. Counts of shards add up."""
+
+    texts: int = 0
+    tokens: int = 0
+    without_match: int = 0
+    matches: Counter[int] = field(default_factory=Counter)  # by pattern, before overlaps are resolved
+    entities: Counter[int] = field(default_factory=Counter)  # by pattern, after
+    overlaps: Counter[tuple[int, int]] = field(default_factory=Counter)  # (pattern dropped, pattern kept)
+
+    def add(self, other: "Counts") -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), **{name: sorted(getattr(self, name).items()) for name in ("matches", "entities", "overlaps")}}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Counts":
+        pairs = {name: Counter({_key(key): count for key, count in data[name]}) for name in ("matches", "entities", "overlaps")}
+        return cls(data["texts"], data["tokens"], data["without_match"], **pairs)
+
+
+def _key(key: int | list[int]) -> Any:
+    return tuple(key) if isinstance(key, list) else key
+
+
+class Annotator:
+    """Sets the entities that patterns find.
+
+    Args:
+        nlp: cuts the texts, and annotates them first where it has components.
+        patterns: what to look for.
+        phrase_attr: what phrases are compared by: ORTH (exact) or LOWER.
+    """
+
+    def __init__(self, nlp: Language, patterns: list[Pattern], phrase_attr: str = "ORTH") -> None:
+        check_annotation(patterns, nlp)
+        self.nlp, self.patterns = nlp, patterns
+        self.matcher = PatternMatcher(nlp, patterns, phrase_attr)
+        nlp.tokenizer.max_cache_size = WARM_WORDS
+
+    def annotate(self, texts: Iterable[str]) -> Iterator[tuple[Doc, list[Match], list[tuple[Match, Match]]]]:
+        """(Doc with entities, all matches, dropped and kept of each overlap) for each text, in order."""
+        docs = self.nlp.pipe(texts) if self.nlp.pipe_names else map(self.nlp.make_doc, texts)
+        for doc in docs:
+            matches = self.matcher(doc)
+            kept, dropped = resolve_overlaps(matches)
+            doc.set_ents([self._span(doc, match) for match in kept])
+            yield doc, matches, dropped
+
+    def _span(self, doc: Doc, match: Match) -> Span:
+        index, start, end = match
+        pattern = self.patterns[index]
+        return Span(doc, start, end, label=pattern.label, span_id=pattern.id)
+
+    def shard(self, texts: list[str]) -> Shard:
+        """The bytes of a DocBin of the annotated texts, and the counts of what was found in them."""
+        counts = Counts()
+        docbin = DocBin(attrs=DOC_ATTRS)
+        warm = len(self.nlp.vocab) < WARM_WORDS
+        with nullcontext() if warm else self.nlp.memory_zone():
+            hashes: set[int] = set()
+            for doc, matches, dropped in self.annotate(texts):
+                _add(docbin, doc, hashes)
+                counts.texts += 1
+                counts.tokens += len(doc)
+                counts.without_match += not matches
+                counts.matches.update(match[0] for match in matches)
+                counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
+                counts.entities.update((Counter(match[0] for match in matches) - Counter(loser[0] for loser, _ in dropped)))
+            docbin.strings.update(self.nlp.vocab.strings[key] for key in hashes if key)
+            docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
+        return docbin.to_bytes(), {"counts": counts.to_json()}
+
+
+def _add(docbin: DocBin, doc: Doc, hashes: set[int]) -> None:
+    """`DocBin.add` for Docs with entities alone: that one asks each token for nine strings, which takes four times as long."""
+    array = doc.to_array(docbin.attrs)
+    docbin.tokens.append(array)
+    docbin.spaces.append(doc.to_array(SPACY).reshape(-1, 1).astype(bool))
+    docbin.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
+    docbin.cats.append({})
+    docbin.span_groups.append(b"")
+    hashes.update(array[:, 0].tolist())
+
+
+def prepare(base: str, patterns: list[Pattern], phrase_attr: str) -> MakeShard:
+    """What a process makes shards with."""
+    return Annotator(load_nlp(base), patterns, phrase_attr).shard
+
+
+def unique_texts(texts: Iterable[Text], nlp: Language, set_aside: Skipped, repeated: Counter[str]) -> Iterator[Text]:
+    """Each text once, in order; what can't be processed is set aside. The texts seen are kept on disk, not in memory."""
+    seen = sqlite3.connect("")  # a temporary file that goes when it is closed
+    seen.execute("PRAGMA journal_mode = OFF")
+    seen.execute("CREATE TABLE seen (key INTEGER PRIMARY KEY) WITHOUT ROWID")
+    for text in texts:
+        reason = why_unreadable(text.text, nlp)
+        if reason:
+            set_aside.add(reason, text.file, text.line, characters=len(text.text))
+            continue
+        key = int.from_bytes(text_key(text.text), "big", signed=True)
+        if seen.execute("INSERT OR IGNORE INTO seen VALUES (?)", (key,)).rowcount:
+            yield text
+        else:
+            repeated["texts"] += 1
+
+
+def annotate_files(
+    texts: Path,
+    patterns_file: Path,
+    output: Path,
+    *,
+    base: str = "en",
+    phrase_attr: str = "ORTH",
+    n_process: int = 1,
+    skip_bad: bool = False,
+    shard_texts: int = SHARD_TEXTS,
+) -> dict[str, Any]:
+    """Annotate the texts of a file or folder into DocBin shards under `output`, and return the statistics.
+
+    Args:
+        texts: .jsonl, .txt, .spacy, gzipped or not, or a folder of them.
+        patterns_file: EntityRuler JSONL.
+        output: gets shard-00000.spacy ..., manifest.jsonl, and set_aside.jsonl (texts that can't be processed).
+        base: language code, or a pipeline where the patterns need its annotation.
+        phrase_attr: what phrases are compared by: ORTH or LOWER.
+        n_process: processes; -1 for one a core. The bytes written do not depend on it.
+        skip_bad: leave out bad lines and count them, instead of raising.
+        shard_texts: texts in a shard.
+
+    Raises:
+        ValueError: for bad lines, patterns or settings, with file and line.
+    """
+    patterns = read_patterns(patterns_file)
+    nlp = load_nlp(base)
+    settings = digest(repr((fingerprint(patterns), base, nlp.meta["version"], phrase_attr, shard_texts, spacy.__version__)).encode())
+    never = dict(never_match(patterns, nlp))
+    bad, set_aside, repeated = Skipped(), Skipped(), Counter[str]()
+    total = sum(file.stat().st_size for file in source_files(texts))
+    output.mkdir(parents=True, exist_ok=True)
+    with progress_bar("annotate", total, "B") as bar:
+        lines = read_texts(texts, bad if skip_bad else None, bar)
+        unique = unique_texts(lines, nlp, set_aside, repeated)
+        shards = make_shards(lots(unique, shard_texts), output, settings, n_process, prepare, (base, patterns, phrase_attr))
+    write_jsonl(output / "set_aside.jsonl", set_aside.records + bad.records)
+    counts = Counts()
+    for shard in shards:
+        counts.add(Counts.from_json(shard["counts"]))
+    return statistics(counts, patterns, never, set_aside, bad, repeated["texts"], len(shards))
+
+
+def statistics(
+    counts: Counts, patterns: list[Pattern], never: dict[int, str], set_aside: Skipped, bad: Skipped, repeated: int, n_shards: int
+) -> dict[str, Any]:
+    """Everything that a user should know about what the patterns found, as JSON."""
+    labels = list(dict.fromkeys(pattern.label for pattern in patterns))
+    per_label = {label: {"patterns": 0, "matches": 0, "entities": 0} for label in labels}
+    per_pattern = []
+    for index, pattern in enumerate(patterns):
+        matches, entities = counts.matches[index], counts.entities[index]
+        per_pattern.append({"line": index + 1, "label": pattern.label, "id": pattern.id, "pattern": str(pattern)})
+        per_pattern[-1] |= {"matches": matches, "entities": entities}
+        if index in never:
+            per_pattern[-1]["never"] = never[index]
+        for key, value in (("patterns", 1), ("matches", matches), ("entities", entities)):
+            per_label[pattern.label][key] += value
+    overlaps = [
+        {
+            "dropped": str(patterns[loser]),
+            "kept": str(patterns[winner]),
+            "labels": [patterns[loser].label, patterns[winner].label],
+            "times": times,
+        }
+        for (loser, winner), times in sorted(counts.overlaps.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return {
+        "texts": counts.texts,
+        "tokens": counts.tokens,
+        "texts_without_match": counts.without_match,
+        "repeated_texts_dropped": repeated,
+        "set_aside": set_aside.counts(),
+        "bad_lines_skipped": bad.counts(),
+        "shards": n_shards,
+        "labels": per_label,
+        "labels_without_match": [label for label in labels if not per_label[label]["matches"]],
+        "patterns_without_match": [line["pattern"] for line in per_pattern if not line["matches"]],
+        "overlaps_resolved": sum(counts.overlaps.values()),
+        "overlaps_between_labels": sum(line["times"] for line in overlaps if line["labels"][0] != line["labels"][1]),
+        "overlaps": overlaps,
+        "patterns": per_pattern,
+    }
+
+
+def print_statistics(stats: dict[str, Any], path: Path) -> None:
+    """Print what a user should see at once, and on stderr what is wrong with the patterns; the rest is in the file."""
+    print(f"{stats['texts']} texts, {stats['tokens']} tokens; {stats['texts_without_match']} texts without a match (kept as negatives)")
+    for label, counts in stats["labels"].items():
+        print(f"{label}: {counts['matches']} matches of {counts['patterns']} patterns, {counts['entities']} entities")
+    print(f"{stats['overlaps_resolved']} overlaps resolved (longest, then first in the file), {stats['overlaps_between_labels']} of them between labels")
+    for key, title in (("set_aside", "set aside"), ("bad_lines_skipped", "bad lines skipped")):
+        if stats[key]:
+            print(f"{title}: {stats[key]}")
+    if stats["repeated_texts_dropped"]:
+        print(f"repeated texts dropped: {stats['repeated_texts_dropped']}")
+    for line in stats["patterns"]:
+        if "never" in line:
+            print(f"Warning: pattern {line['line']} can never match, {line['never']}: {line['pattern']}", file=sys.stderr)
+    for label in stats["labels_without_match"]:
+        print(f"Warning: label {label} has no match at all, so no pipeline can learn it: see {path}", file=sys.stderr)
+    silent = len(stats["patterns_without_match"])
+    if silent:
+        print(f"Warning: {silent} of {len(stats['patterns'])} patterns never matched: see {path}", file=sys.stderr)

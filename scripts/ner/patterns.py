@@ -1,0 +1,89 @@
+"""Read a patterns file, and say which of its patterns can't work."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.schemas import validate_token_pattern
+
+from scripts.corpus import read_jsonl
+from scripts.ner.matching import Pattern, repeats, required_words
+
+ANNOTATED = {"TAG": "tagger", "POS": "tagger", "MORPH": "morphologizer", "LEMMA": "lemmatizer", "DEP": "parser", "ENT_TYPE": "ner"}
+
+
+def read_patterns(path: Path) -> list[Pattern]:
+    """The patterns of an EntityRuler JSONL file, in the file's order.
+
+    Raises:
+        ValueError: "... holds no pattern ...", or "FILE:LINE: not a pattern ..." with what is wrong with it.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist: give a JSONL file with a pattern a line")
+    patterns = []
+    for number, record in read_jsonl(path):
+        label, pattern = record.get("label"), record.get("pattern")
+        if not isinstance(label, str) or not label or not isinstance(pattern, str | list) or not pattern:
+            raise ValueError(f'{path}:{number}: not a pattern: a line needs a "label" and a "pattern" (a phrase or a list of token patterns)')
+        if isinstance(pattern, list):
+            problems = validate_token_pattern(pattern)
+            if problems:
+                raise ValueError(f"{path}:{number}: not a pattern: {'; '.join(problems)}")
+            for token in pattern:
+                try:
+                    repeats(token)
+                except ValueError as error:
+                    raise ValueError(f"{path}:{number}: not a pattern: {error}") from error
+        patterns.append(Pattern(label, pattern, str(record.get("id", ""))))
+    if not patterns:
+        raise ValueError(f'{path} holds no pattern: add lines such as {{"label": "GADGET", "pattern": "iPhone"}}')
+    return patterns
+
+
+def to_ruler(pattern: Pattern) -> dict[str, Any]:
+    """A pattern as the EntityRuler takes it."""
+    line: dict[str, Any] = {"label": pattern.label, "pattern": pattern.pattern}
+    return {**line, "id": pattern.id} if pattern.id else line
+
+
+def fingerprint(patterns: list[Pattern]) -> str:
+    """The patterns as one line of JSON: equal lines, equal patterns."""
+    return json.dumps([to_ruler(pattern) for pattern in patterns], sort_keys=True)
+
+
+def check_annotation(patterns: list[Pattern], nlp: Language) -> None:
+    """See that the pipeline sets what the patterns ask for.
+
+    Raises:
+        ValueError: "pattern N asks for POS ...", when a pattern needs a component that the pipeline lacks.
+    """
+    for number, pattern in enumerate(patterns, start=1):
+        for attr in () if isinstance(pattern.pattern, str) else (key.upper() for token in pattern.pattern for key in token):
+            if attr in ANNOTATED and not nlp.pipe_names:
+                raise ValueError(
+                    f"pattern {number} asks for {attr}, which a blank pipeline does not set: "
+                    f"give an installed pipeline with a {ANNOTATED[attr]} (--vars.ner.base en_core_web_sm)"
+                )
+
+
+def never_match(patterns: list[Pattern], nlp: Language) -> Iterator[tuple[int, str]]:
+    """(index, reason) of each pattern that can't match what the pipeline's tokenizer makes."""
+    for index, pattern in enumerate(patterns):
+        reason = _why_never(pattern, nlp)
+        if reason:
+            yield index, reason
+
+
+def _why_never(pattern: Pattern, nlp: Language) -> str | None:
+    if isinstance(pattern.pattern, str):
+        return None if pattern.pattern.strip() else "the phrase is empty"
+    for token in pattern.pattern:
+        for attr, word in required_words(token):
+            if attr == "LOWER" and nlp.vocab[word].lower_ != word:
+                return f"LOWER is compared with lower-case text: write {word.lower()!r} for {word!r}"
+            pieces = [piece.text for piece in nlp.tokenizer(word)]
+            if len(pieces) != 1:
+                return f"the tokenizer cuts {word!r} into {pieces}: give each piece its own token pattern, or write a phrase"
+    return None

@@ -1,0 +1,74 @@
+"""Figures of all workflows: one style, saved to files, readable at a glance."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+from scripts.files import sibling  # noqa: E402
+
+COLOURS = ("#9aa5b1", "#4c78a8", "#f58518", "#54a24b")
+plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "quicksilver"}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in one step; the suffix says the format. Same figure, same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = sibling(path)
+    figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+    plt.close(figure)
+    os.replace(part, path)
+
+
+def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> Figure:
+    """Grouped bars with their values on them: a group for each inner key, a colour for each outer key.
+
+    Args:
+        groups: {"patterns alone": {"precision": 96.1, ...}, ...}.
+        title: of the figure.
+        label: of the value axis.
+    """
+    figure, axes = plt.subplots(figsize=(7.5, 3.6))
+    names = list(next(iter(groups.values())))
+    width = 0.8 / len(groups)
+    for i, (series, values) in enumerate(groups.items()):
+        places = [x + (i - (len(groups) - 1) / 2) * width for x in range(len(names))]
+        drawn = axes.bar(places, [values[name] for name in names], width * 0.94, label=series, color=COLOURS[i % len(COLOURS)])
+        axes.bar_label(drawn, fmt="%.1f", fontsize=9, padding=2)
+    axes.set_xticks(range(len(names)), names)
+    axes.set_ylim(0, 108)
+    axes.set_ylabel(label)
+    axes.set_title(title, loc="left")
+    axes.legend(frameon=False, ncols=len(groups), loc="upper center", bbox_to_anchor=(0.5, -0.1))
+    return figure
+
+
+def training_curve(log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], title: str) -> Figure:
+    """Loss and dev scores over steps, with the best step marked.
+
+    Args:
+        log: lines of spaCy's JSONL log, each with "step", "losses" and "scores".
+        loss: the component whose loss to draw.
+        scores: keys of the scores to draw, in percent as the log has them.
+        title: of the figure.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    steps = [line["step"] for line in log]
+    left.plot(steps, [line["losses"].get(loss) for line in log], color=COLOURS[0])
+    left.set(xlabel="step", ylabel=f"loss of {loss}, since the last evaluation", ylim=(0, None))
+    for key, colour in zip(scores, COLOURS[1:]):
+        right.plot(steps, [line["scores"].get(key) or 0 for line in log], color=colour, label=key)
+    best = max(log, key=lambda line: line["score"] or 0)
+    right.axvline(best["step"], color="black", linewidth=0.8, linestyle=":", label=f"best: step {best['step']}")
+    right.set(xlabel="step", ylabel="score on dev", ylim=(0, 103))
+    right.legend(frameon=False)
+    figure.suptitle(title, x=0.02, ha="left")
+    figure.tight_layout()
+    return figure
