@@ -1,0 +1,60 @@
+"""Side-by-side timings: ours beside a peer's, as a table and as JSON."""
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ner
+from benchmarks.measure import Row
+from scripts.files import one_line_errors, write_json
+
+WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {"ner": ner.run}
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers depend on besides the code."""
+    return {
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),  # before the start: above 0, something else was running
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in ("spacy", "thinc", "numpy")},
+    }
+
+
+def to_table(rows: list[Row]) -> Table:
+    """What was measured, as a user reads it."""
+    table = Table("what", "ours", "peer", "ratio", "to reach", "reached")
+    for row in rows:
+        what = f"{row.what}\n[dim]{row.note}[/dim]" if row.note else row.what
+        ours, peer = f"{row.ours:,.0f} {row.unit}", f"{row.peer:,.0f} {row.unit}\n[dim]{row.peer_name}[/dim]"
+        table.add_row(what, ours, peer, f"{row.ratio:.2f}", row.to_reach, "[green]yes[/green]" if row.reached else "[red]no[/red]")
+    return table
+
+
+@one_line_errors
+def benchmark(
+    output: Annotated[Path, typer.Argument(help="JSON file for the numbers")],
+    scale: Annotated[float, typer.Option(help="share of the full input; small ones only show that it runs", min=0.001)] = 1.0,
+    only: Annotated[list[str] | None, typer.Option(help=f"workflow to measure, of {', '.join(WORKFLOWS)}; may be repeated")] = None,
+) -> None:
+    """Measure workflows beside their peers: minutes, best on a machine with nothing else to do."""
+    unknown = set(only or ()) - set(WORKFLOWS)
+    if unknown:
+        raise ValueError(f"no benchmark of {', '.join(sorted(unknown))}: there is {', '.join(WORKFLOWS)}")
+    facts = machine()
+    rows = {noun: run(scale) for noun, run in WORKFLOWS.items() if not only or noun in only}
+    found = [{"workflow": noun, **row.to_json()} for noun, of_noun in rows.items() for row in of_noun]
+    write_json(output, {"machine": facts, "scale": scale, "rows": found})
+    Console().print(to_table([row for of_noun in rows.values() for row in of_noun]))
+
+
+if __name__ == "__main__":
+    typer.run(benchmark)
