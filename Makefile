@@ -1,0 +1,20 @@
+# Two commands, thin on purpose: a virtual environment and the plain commands that the README names.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test
+
+run: .venv/run
+	$(BIN)/python -m weasel run all
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+.venv/run: requirements.txt constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -r requirements.txt -c constraints.txt
+	touch $@
+
+.venv/test: requirements-test.txt requirements-transformers.txt requirements-wandb.txt .venv/run
+	$(BIN)/python -m pip install -r requirements-test.txt -c constraints.txt
+	touch $@
