@@ -199,4 +199,13 @@ def _speed_rows(folder: Path, scale: float) -> list[Row]:
 def _memory_row(folder: Path) -> Row:
     (_, tokens, small), (_, _, large) = (in_fresh_process(annotate, folder, f"memory_{size}") for size in ("1x", "10x"))
     reached = 0.85 <= large / small <= 1.15
-    return Row("annotate, peak memory at 10x the texts", "MB", large / 1e6, "1x", small / 1e6, "ratio 0.85-1.15", reached, f"1x is {tokens:,} tokens")
+    return Row(
+        "annotate, peak memory at 10x the texts",
+        "MB",
+        large / 1e6,
+        "1x",
+        small / 1e6,
+        "ratio 0.85-1.15",
+        reached,
+        f"1x is {tokens:,} tokens",
+    )

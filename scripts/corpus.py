@@ -58,7 +58,9 @@ def load_nlp(name: str) -> Language:
         try:
             return spacy.load(name)
         except OSError:
-            raise ValueError(f"no language or pipeline called {name!r}: give a code such as en, an installed pipeline or a folder") from None
+            raise ValueError(
+                f"no language or pipeline called {name!r}: give a code such as en, an installed pipeline or a folder"
+            ) from None
     return spacy.blank(name)
 
 
@@ -219,7 +221,7 @@ def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
             sentences.append([])
             continue
         columns = line.split()
-        if len(columns) < 2 or columns[-1] not in ("O", "-") and columns[-1][1:2] != "-":
+        if len(columns) < 2 or (columns[-1] not in ("O", "-") and columns[-1][1:2] != "-"):
             raise ValueError(f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O")
         sentences[-1].append(line)
     for lines in filter(None, sentences):
@@ -260,7 +262,9 @@ def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, re
     kept = filter_spans(found)
     for piece in found:
         if piece not in kept:
-            rejected.add("span overlaps another", str(path), line, start=piece.start_char, end=piece.end_char, label=piece.label_, span=piece.text)
+            rejected.add(
+                "span overlaps another", str(path), line, start=piece.start_char, end=piece.end_char, label=piece.label_, span=piece.text
+            )
     doc.set_ents(kept)
     return doc
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import srsly
 import typer
 from spacy.cli.package import package as spacy_package
 
-from scripts.files import one_line_errors, write_json
+from scripts.files import one_line_errors, remove, sibling, write_json
 
 EPOCH = "315532800"  # 1980-01-01, the first date that a zip file can hold: same input, same bytes
 
@@ -46,8 +45,10 @@ def build_wheel(pipeline: Path, output: Path, meta: dict[str, Any], code: list[P
         ValueError: "the wheel could not be built ...", with the end of what the build said.
     """
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".") as folder:
-        work = Path(folder)
+    work = sibling(output / meta["name"])
+    remove(work)  # what a killed run left
+    work.mkdir()
+    try:
         write_json(work / "meta.json", meta)
         try:
             spacy_package(pipeline, work, meta_path=work / "meta.json", code_paths=code, create_sdist=False, require_parent=True)
@@ -61,6 +62,8 @@ def build_wheel(pipeline: Path, output: Path, meta: dict[str, Any], code: list[P
         (wheel,) = (source / "dist").glob("*.whl")
         os.replace(wheel, output / wheel.name)
         return output / wheel.name
+    finally:
+        remove(work)
 
 
 @one_line_errors

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from scripts.files import sibling
 
 matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-
-from scripts.files import sibling  # noqa: E402
 
 COLOURS = ("#9aa5b1", "#4c78a8", "#f58518", "#54a24b")
 plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "quicksilver"}
@@ -50,25 +49,24 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
     return figure
 
 
-def training_curve(log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], title: str) -> Figure:
+def training_curve(log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str]) -> Figure:
     """Loss and dev scores over steps, with the best step marked.
 
     Args:
         log: lines of spaCy's JSONL log, each with "step", "losses" and "scores".
         loss: the component whose loss to draw.
         scores: keys of the scores to draw, in percent as the log has them.
-        title: of the figure.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     steps = [line["step"] for line in log]
-    left.plot(steps, [line["losses"].get(loss) for line in log], color=COLOURS[0])
-    left.set(xlabel="step", ylabel=f"loss of {loss}, since the last evaluation", ylim=(0, None))
+    left.plot(steps[1:], [line["losses"].get(loss) for line in log[1:]], color=COLOURS[1])
+    left.set_title(f"loss of {loss} since the evaluation before", loc="left", fontsize=11)
+    left.set(xlabel="step", ylim=(0, None))
     for key, colour in zip(scores, COLOURS[1:]):
         right.plot(steps, [line["scores"].get(key) or 0 for line in log], color=colour, label=key)
     best = max(log, key=lambda line: line["score"] or 0)
     right.axvline(best["step"], color="black", linewidth=0.8, linestyle=":", label=f"best: step {best['step']}")
-    right.set(xlabel="step", ylabel="score on dev", ylim=(0, 103))
-    right.legend(frameon=False)
-    figure.suptitle(title, x=0.02, ha="left")
-    figure.tight_layout()
+    right.set_title("scores on dev, %", loc="left", fontsize=11)
+    right.set(xlabel="step", ylim=(0, 103))
+    right.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

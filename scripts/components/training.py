@@ -1,5 +1,6 @@
 """What `spacy train` of every workflow may ask for by name: a logger and an augmenter. Self-contained, for --code."""
 
+import importlib.util
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -55,14 +56,14 @@ def create_logger(log_to: str, output_file: str, project: str) -> SetUp:
 
 
 def _wandb_logger(project: str, folder: Path) -> SetUp:
-    try:
-        import wandb
-    except ImportError:
-        raise ValueError("the logger is wandb, which is not installed: pip install -r requirements-wandb.txt") from None
+    if importlib.util.find_spec("wandb") is None:
+        raise ValueError("the logger is wandb, which is not installed: pip install -r requirements-wandb.txt")
+    from requests.utils import get_netrc_auth  # wandb brings requests, and `wandb login` writes to netrc
     from spacy_loggers.wandb import wandb_logger_v5
 
     os.environ.setdefault("WANDB_DIR", str(folder))
-    if not wandb.api.api_key:
+    logged_in = os.environ.get("WANDB_API_KEY") or get_netrc_auth(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+    if not logged_in:
         os.environ.setdefault("WANDB_MODE", "offline")
     return wandb_logger_v5(project_name=project)
 

@@ -9,8 +9,6 @@ from typing import Annotated
 import spacy
 import srsly
 import typer
-from rich.console import Console
-from rich.table import Table
 from spacy.tokens import DocBin
 
 from scripts.corpus import load_nlp, read_docs

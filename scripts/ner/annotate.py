@@ -66,7 +66,7 @@ class Annotator:
         check_annotation(patterns, nlp)
         self.nlp, self.patterns = nlp, patterns
         self.matcher = PatternMatcher(nlp, patterns, phrase_attr)
-        nlp.tokenizer.max_cache_size = WARM_WORDS
+        nlp.tokenizer.max_cache_size = WARM_WORDS  # type: ignore[union-attr]
 
     def annotate(self, texts: Iterable[str]) -> Iterator[tuple[Doc, list[Match], list[tuple[Match, Match]]]]:
         """(Doc with entities, all matches, dropped and kept of each overlap) for each text, in order."""
@@ -96,7 +96,7 @@ class Annotator:
                 counts.without_match += not matches
                 counts.matches.update(match[0] for match in matches)
                 counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
-                counts.entities.update((Counter(match[0] for match in matches) - Counter(loser[0] for loser, _ in dropped)))
+                counts.entities.update(Counter(match[0] for match in matches) - Counter(loser[0] for loser, _ in dropped))
             docbin.strings.update(self.nlp.vocab.strings[key] for key in hashes if key)
             docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
         return docbin.to_bytes(), {"counts": counts.to_json()}
@@ -104,7 +104,7 @@ class Annotator:
 
 def _add(docbin: DocBin, doc: Doc, hashes: set[int]) -> None:
     """`DocBin.add` for Docs with entities alone: that one asks each token for nine strings, which takes four times as long."""
-    array = doc.to_array(docbin.attrs)
+    array = doc.to_array(docbin.attrs)  # type: ignore[arg-type]
     docbin.tokens.append(array)
     docbin.spaces.append(doc.to_array(SPACY).reshape(-1, 1).astype(bool))
     docbin.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
@@ -194,15 +194,12 @@ def statistics(
             per_pattern[-1]["never"] = never[index]
         for key, value in (("patterns", 1), ("matches", matches), ("entities", entities)):
             per_label[pattern.label][key] += value
-    overlaps = [
-        {
-            "dropped": str(patterns[loser]),
-            "kept": str(patterns[winner]),
-            "labels": [patterns[loser].label, patterns[winner].label],
-            "times": times,
-        }
-        for (loser, winner), times in sorted(counts.overlaps.items(), key=lambda item: (-item[1], item[0]))
-    ]
+    overlaps = []
+    between_labels = 0
+    for (loser, winner), times in sorted(counts.overlaps.items(), key=lambda item: (-item[1], item[0])):
+        dropped, kept = patterns[loser], patterns[winner]
+        overlaps.append({"dropped": str(dropped), "kept": str(kept), "labels": [dropped.label, kept.label], "times": times})
+        between_labels += times if dropped.label != kept.label else 0
     return {
         "texts": counts.texts,
         "tokens": counts.tokens,
@@ -215,7 +212,7 @@ def statistics(
         "labels_without_match": [label for label in labels if not per_label[label]["matches"]],
         "patterns_without_match": [line["pattern"] for line in per_pattern if not line["matches"]],
         "overlaps_resolved": sum(counts.overlaps.values()),
-        "overlaps_between_labels": sum(line["times"] for line in overlaps if line["labels"][0] != line["labels"][1]),
+        "overlaps_between_labels": between_labels,
         "overlaps": overlaps,
         "patterns": per_pattern,
     }
@@ -226,7 +223,8 @@ def print_statistics(stats: dict[str, Any], path: Path) -> None:
     print(f"{stats['texts']} texts, {stats['tokens']} tokens; {stats['texts_without_match']} texts without a match (kept as negatives)")
     for label, counts in stats["labels"].items():
         print(f"{label}: {counts['matches']} matches of {counts['patterns']} patterns, {counts['entities']} entities")
-    print(f"{stats['overlaps_resolved']} overlaps resolved (longest, then first in the file), {stats['overlaps_between_labels']} of them between labels")
+    resolved, between = stats["overlaps_resolved"], stats["overlaps_between_labels"]
+    print(f"{resolved} overlaps resolved (longest, then first in the file), {between} of them between labels")
     for key, title in (("set_aside", "set aside"), ("bad_lines_skipped", "bad lines skipped")):
         if stats[key]:
             print(f"{title}: {stats[key]}")

@@ -6,7 +6,7 @@ that looks like a name is left unknown instead (spaCy's missing annotation, from
 
 from spacy.tokens import Doc, Token
 
-ENDS_SENTENCE = frozenset(".!?:;>*-\"“\n")
+ENDS_SENTENCE = frozenset('.!?:;>*-"“\n')
 
 
 def looks_like_name(token: Token) -> bool:

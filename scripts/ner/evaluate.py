@@ -59,10 +59,16 @@ def print_table(metrics: dict[str, Any]) -> None:
     systems = rows(metrics)
     for name, scores in systems:
         interval = " - ".join(_percent(value) for value in scores["ents_f_interval"] or (None, None))
-        table.add_row(name, *(_percent(scores[key]) for key in PRF), interval, *(_percent(scores[part]["ents_f"]) for part in ("seen", "unseen")))
+        table.add_row(
+            name, *(_percent(scores[key]) for key in PRF), interval, *(_percent(scores[part]["ents_f"]) for part in ("seen", "unseen"))
+        )
     if metrics["patterns_alone"]:
         first, last = systems[0][1], systems[-1][1]
-        pairs = [(last[key], first[key]) for key in PRF] + [None] + [(last[part]["ents_f"], first[part]["ents_f"]) for part in ("seen", "unseen")]
+        pairs = (
+            [(last[key], first[key]) for key in PRF]
+            + [None]
+            + [(last[part]["ents_f"], first[part]["ents_f"]) for part in ("seen", "unseen")]
+        )
         table.add_row("difference", *(_difference(pair) for pair in pairs), style="bold")
     console = Console(width=None if Console().is_terminal else 110)
     console.print(table)

@@ -61,7 +61,7 @@ def literal(token: dict[str, Any]) -> tuple[str, str] | None:
     """(LOWER or ORTH, word) of a token pattern that asks for just that, once; else None."""
     if len(token) != 1:
         return None
-    (key, value), = token.items()
+    ((key, value),) = token.items()
     attr = _TEXT_ATTRS.get(key.upper())
     return (attr, value) if attr and isinstance(value, str) and value else None
 
@@ -216,4 +216,3 @@ def resolve_overlaps(matches: Iterable[Match]) -> tuple[list[Match], list[tuple[
         else:
             dropped.append((match, winner))
     return sorted(kept, key=lambda match: match[1]), dropped
-

@@ -26,7 +26,9 @@ def read_patterns(path: Path) -> list[Pattern]:
     for number, record in read_jsonl(path):
         label, pattern = record.get("label"), record.get("pattern")
         if not isinstance(label, str) or not label or not isinstance(pattern, str | list) or not pattern:
-            raise ValueError(f'{path}:{number}: not a pattern: a line needs a "label" and a "pattern" (a phrase or a list of token patterns)')
+            raise ValueError(
+                f'{path}:{number}: not a pattern: a line needs a "label" and a "pattern" (a phrase or a list of token patterns)'
+            )
         if isinstance(pattern, list):
             problems = validate_token_pattern(pattern)
             if problems:

@@ -47,9 +47,7 @@ def predict_by_patterns(annotator: Annotator, gold: Iterable[Doc]) -> list[Examp
     return [Example(predicted, reference) for (predicted, _, _), reference in zip(found, gold)]
 
 
-def compose(
-    new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], phrase_attr: str, use_ruler: UseRuler
-) -> dict[str, Any]:
+def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], phrase_attr: str, use_ruler: UseRuler) -> dict[str, Any]:
     """Move what `spacy train` made into place, and write the pipeline to package beside it.
 
     Args:

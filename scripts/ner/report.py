@@ -42,7 +42,7 @@ def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str
     examples = [Example(predicted, reference) for predicted, reference in pairs]
     wrong = [(example, kinds) for example in examples if any((kinds := errors(example)).values())]
     counts = {kind: sum(len(kinds[kind]) for _, kinds in wrong) for kind in MEANING}
-    figure = plots.training_curve(log, "ner", ("ents_p", "ents_r", "ents_f"), "Training")
+    figure = plots.training_curve(log, "ner", ("ents_p", "ents_r", "ents_f"))
     plots.save(figure, folder / "curve.png")
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template("report.html.jinja")
@@ -85,4 +85,6 @@ def _draw(doc: Doc, spans: list[tuple[Span, str]]) -> str:
         label = f"{span.label_} {kind}" if several or kind == "label" else kind
         ents.append({"start": span.start_char, "end": span.end_char, "label": label})
     colours = {ent["label"]: COLOURS[str(ent["label"]).split()[-1]] for ent in ents}
-    return displacy.render({"text": doc.text, "ents": ents, "title": None}, style="ent", manual=True, jupyter=False, options={"colors": colours})
+    return displacy.render(
+        {"text": doc.text, "ents": ents, "title": None}, style="ent", manual=True, jupyter=False, options={"colors": colours}
+    )

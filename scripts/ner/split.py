@@ -143,12 +143,12 @@ def _write_train(
         n_texts = sum(len(DocBin().from_disk(shard)) for shard in shards)
         shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name, share in shares.items()}
         for shard in shards:
-            kept = []
+            kept: list[Doc] = []
             for doc in _unclaimed(read_docs(shard, nlp), taken, dropped):
                 split = draw(doc.text, seed, shares)
                 (kept if split == "train" else docs[split]).append(doc)
             counts["texts"] += len(kept)
-            counts["unknown"] += sum(map(mark_doubtful, kept)) if doubt == "names" else 0
+            counts["unknown"] += sum(mark_doubtful(doc) for doc in kept) if doubt == "names" else 0
             counts["entities"].update(ent.label_ for doc in kept for ent in doc.ents)
             if kept:
                 write_docs(train / shard.name, kept)
@@ -160,4 +160,6 @@ def _check(result: dict[str, Any]) -> None:
         raise ValueError("no entity is left to train on: give more texts, or patterns that match them (corpus/ner/stats.json)")
     for name in ("dev", "test"):
         if not result["entities"][name]:
-            raise ValueError(f"{name} has {result['texts'][name]} texts and no entity: give more texts, a larger vars.ner.share, or a gold file")
+            raise ValueError(
+                f"{name} has {result['texts'][name]} texts and no entity: give more texts, a larger vars.ner.share, or a gold file"
+            )
