@@ -51,7 +51,9 @@ def build_wheel(pipeline: Path, output: Path, meta: dict[str, Any], code: list[P
     try:
         write_json(work / "meta.json", meta)
         try:
-            spacy_package(pipeline, work, meta_path=work / "meta.json", code_paths=code, create_sdist=False, require_parent=True)
+            spacy_package(
+                pipeline, work, meta_path=work / "meta.json", name=meta["name"], code_paths=code, create_sdist=False, require_parent=True
+            )
         except SystemExit:
             raise ValueError(f"spacy package refuses {pipeline}: see above; the name must be letters, digits and _") from None
         source = next(path for path in work.iterdir() if path.is_dir())

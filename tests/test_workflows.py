@@ -18,6 +18,7 @@ FEW = [*TINY, "--vars.ner.max_steps", "40", "--vars.ner.eval_frequency", "20"]
 def annotated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the corpus made, for the variants to train on."""
     folder = copy_project(tmp_path_factory.mktemp("variants"))
+    (folder / "training").mkdir()
     subprocess.run(["cp", "-r", str(trained / "corpus"), str(trained / "project.lock"), str(folder)], check=True)
     return folder
 

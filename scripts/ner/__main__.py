@@ -92,8 +92,10 @@ def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="f
     command = [sys.executable, "-m", "spacy", "debug", "data", *context.args, "--no-format"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout)
+    if done.returncode and "Summary" not in done.stdout:
+        raise ValueError("spacy debug data could not load the config or the corpus: see above")
     if done.returncode:
-        raise ValueError("spacy debug data found what must be mended before training: see above")
+        print("Warning: spacy debug data found an error in the corpus (see above): training goes on, do not expect much", file=sys.stderr)
     write_text(output, done.stdout)
 
 

@@ -14,7 +14,7 @@ from spacy.attrs import SPACY
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.corpus import DOC_ATTRS, Skipped, Text, load_nlp, read_texts, source_files, text_key, why_unreadable
+from scripts.corpus import Skipped, Text, load_nlp, read_texts, source_files, text_key, why_unreadable
 from scripts.files import digest, progress_bar, write_jsonl
 from scripts.ner.matching import Match, Pattern, PatternMatcher, resolve_overlaps
 from scripts.ner.patterns import check_annotation, fingerprint, never_match, read_patterns
@@ -22,6 +22,7 @@ from scripts.shards import MakeShard, Shard, lots, make_shards
 
 PhraseAttr = Literal["ORTH", "LOWER"]
 SHARD_TEXTS = 2_000
+SILVER_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID")
 WARM_WORDS = 100_000  # words that a process keeps for good; later ones are forgotten after each shard
 
 
@@ -85,7 +86,7 @@ class Annotator:
     def shard(self, texts: list[str]) -> Shard:
         """The bytes of a DocBin of the annotated texts, and the counts of what was found in them."""
         counts = Counts()
-        docbin = DocBin(attrs=DOC_ATTRS)
+        docbin = DocBin(attrs=SILVER_ATTRS)
         warm = len(self.nlp.vocab) < WARM_WORDS
         with nullcontext() if warm else self.nlp.memory_zone():
             hashes: set[int] = set()
@@ -93,10 +94,13 @@ class Annotator:
                 _add(docbin, doc, hashes)
                 counts.texts += 1
                 counts.tokens += len(doc)
-                counts.without_match += not matches
+                if not matches:
+                    counts.without_match += 1
+                    continue
                 counts.matches.update(match[0] for match in matches)
+                counts.entities.update(match[0] for match in matches)
+                counts.entities.subtract(loser[0] for loser, _ in dropped)
                 counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
-                counts.entities.update(Counter(match[0] for match in matches) - Counter(loser[0] for loser, _ in dropped))
             docbin.strings.update(self.nlp.vocab.strings[key] for key in hashes if key)
             docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
         return docbin.to_bytes(), {"counts": counts.to_json()}

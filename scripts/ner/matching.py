@@ -2,7 +2,8 @@
 
 spaCy's Matcher tries each pattern at each token, so a thousand patterns cost a thousand times as much as one. Most
 patterns can only match where a certain word stands. Those words go into one PhraseMatcher (a trie, 20M tokens/s and more),
-and a small Matcher with just the patterns of that word looks at the tokens around it.
+and a small Matcher with just the patterns of that word looks at the tokens around it. Where any word of a kind will do (a
+number, say), each different word is tested once, and the answer is remembered.
 """
 
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import srsly
+from spacy.attrs import ORTH
 from spacy.language import Language
 from spacy.matcher import Matcher, PhraseMatcher
 from spacy.tokens import Doc
@@ -21,6 +23,12 @@ Match = tuple[int, int, int]  # (index of the pattern, first token, token after 
 TokenPattern = list[dict[str, Any]]
 
 _TEXT_ATTRS = {"LOWER": "LOWER", "ORTH": "ORTH", "TEXT": "ORTH"}
+# What depends on the word alone, wherever it stands. NORM does not: the tokenizer's exceptions set it.
+_KINDS = "ALPHA ASCII DIGIT LOWER UPPER TITLE PUNCT SPACE STOP BRACKET QUOTE LEFT_PUNCT RIGHT_PUNCT CURRENCY"
+_WORD_ATTRS = {*_TEXT_ATTRS, "SHAPE", "PREFIX", "SUFFIX", "LENGTH", "LIKE_NUM", "LIKE_URL", "LIKE_EMAIL"}
+_WORD_ATTRS |= {f"IS_{kind}" for kind in _KINDS.split(" ")}
+_COMMON_ATTRS = {"IS_ALPHA", "IS_ASCII", "IS_LOWER", "IS_TITLE", "IS_STOP", "LENGTH"}  # true of many words
+REMEMBERED = 200_000  # words whose tests are remembered
 _BRACES = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
 
@@ -86,12 +94,39 @@ def anchors(token: dict[str, Any]) -> frozenset[str]:
     return frozenset()
 
 
+def word_test(token: dict[str, Any]) -> dict[str, Any] | None:
+    """A token pattern without its operator, where it must match somewhere and is decided by the word alone; else None."""
+    test = {key: value for key, value in token.items() if key.upper() != "OP"}
+    decided = test and {key.upper() for key in test} <= _WORD_ATTRS
+    return test if decided and repeats(token)[0] > 0 and _operator(token) != "!" else None
+
+
+def _extent(tokens: TokenPattern) -> int | None:
+    """The most tokens that a token pattern can take; None where there is no limit."""
+    longest = [repeats(token)[1] for token in tokens]
+    return None if None in longest else sum(filter(None, longest))
+
+
 @dataclass
 class _Group:
-    """The patterns that need one anchor word, and how far around it they can reach (None: anywhere in the Doc)."""
+    """The patterns that need one anchor, and how many tokens before and after it they can reach (None: all)."""
 
     matcher: Matcher
-    reach: int | None = 0
+    before: int | None = 0
+    after: int | None = 0
+
+    def add(self, index: int, pattern: TokenPattern, anchor: int) -> None:
+        """Add a pattern whose token `anchor` is the one that needs the anchor."""
+        _add(self.matcher, index, pattern)
+        before, after = _extent(pattern[:anchor]), _extent(pattern[anchor:])
+        self.before = None if before is None or self.before is None else max(self.before, before)
+        self.after = None if after is None or self.after is None else max(self.after, after - 1)
+
+    def around(self, doc: Doc, at: int) -> Iterable[Match]:
+        """The matches around a token."""
+        first = 0 if self.before is None else max(0, at - self.before)
+        end = len(doc) if self.after is None else at + 1 + self.after
+        return [(index, first + start, first + end) for index, start, end in self.matcher(doc[first:end])]
 
 
 @dataclass
@@ -113,8 +148,10 @@ class PatternMatcher:
     _phrases: dict[str, PhraseMatcher] = field(init=False, default_factory=dict)
     _literals: dict[int, int] = field(init=False, default_factory=dict)  # key in a PhraseMatcher -> pattern
     _groups: dict[int, _Group] = field(init=False, default_factory=dict)  # key in a PhraseMatcher -> patterns to try
+    _tester: Matcher | None = field(init=False, default=None)
+    _tests: dict[int, _Group] = field(init=False, default_factory=dict)  # key in the tester -> patterns to try
+    _known: dict[int, tuple[_Group, ...]] = field(init=False, default_factory=dict)  # word -> the groups whose test it passes
     _anywhere: Matcher | None = field(init=False, default=None)
-    n_anywhere: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         anchored: list[tuple[int, TokenPattern]] = []
@@ -143,18 +180,18 @@ class PatternMatcher:
     def _add_anchored(self, patterns: list[tuple[int, TokenPattern]]) -> None:
         shared = Counter(word for _, pattern in patterns for token in pattern for word in anchors(token))
         for index, pattern in patterns:
-            choices = [choice for choice in map(anchors, pattern) if choice]
-            if not choices:
+            choices = [(at, words) for at, words in enumerate(map(anchors, pattern)) if words]
+            tests = [(at, test) for at, test in enumerate(map(word_test, pattern)) if test]
+            if choices:
+                at, words = min(choices, key=lambda choice: _cost(choice[1], shared, self.nlp.vocab))
+                for word in words:
+                    self._group(word).add(index, pattern, at)
+            elif tests:
+                at, test = min(tests, key=lambda choice: _test_cost(choice[1]))
+                self._test_group(test).add(index, pattern, at)
+            else:
                 self._anywhere = self._anywhere or Matcher(self.nlp.vocab)
-                self.n_anywhere += 1
                 _add(self._anywhere, index, pattern)
-                continue
-            for word in min(choices, key=lambda choice: _cost(choice, shared, self.nlp.vocab)):
-                group = self._group(word)
-                _add(group.matcher, index, pattern)
-                longest = [repeats(token)[1] for token in pattern]
-                if group.reach is not None:
-                    group.reach = None if None in longest else max(group.reach, sum(filter(None, longest)))
 
     def _group(self, word: str) -> _Group:
         key = f"anchor {word}"
@@ -162,6 +199,18 @@ class PatternMatcher:
             self._phrase_matcher("LOWER").add(key, [Doc(self.nlp.vocab, words=[word])])
             self._groups[self.nlp.vocab.strings[key]] = _Group(Matcher(self.nlp.vocab))
         return self._groups[self.nlp.vocab.strings[key]]
+
+    def _test_group(self, test: dict[str, Any]) -> _Group:
+        self._tester = self._tester or Matcher(self.nlp.vocab)
+        key = self.nlp.vocab.strings.add(f"test {srsly.json_dumps(test, sort_keys=True)}")
+        if key not in self._tests:
+            _add(self._tester, key, [test])
+            self._tests[key] = _Group(Matcher(self.nlp.vocab))
+        return self._tests[key]
+
+    def _passed(self, word: str) -> tuple[_Group, ...]:
+        assert self._tester is not None
+        return tuple(self._tests[key] for key, _, _ in self._tester(Doc(self.nlp.vocab, words=[word])))
 
     def __call__(self, doc: Doc) -> list[Match]:
         """All matches in a Doc, sorted by pattern, start and end; overlapping ones too."""
@@ -172,17 +221,22 @@ class PatternMatcher:
                 if index is not None:
                     found.add((index, start, end))
                 else:
-                    found.update(self._around(doc, self._groups[key], start))
+                    found.update(self._groups[key].around(doc, start))
+        if self._tester is not None:
+            found.update(self._tested(doc))
         if self._anywhere is not None:
             found.update(self._anywhere(doc))
         return sorted(found)
 
-    @staticmethod
-    def _around(doc: Doc, group: _Group, at: int) -> Iterable[Match]:
-        if group.reach is None:
-            return group.matcher(doc)
-        first = max(0, at - group.reach + 1)
-        return [(index, first + start, first + end) for index, start, end in group.matcher(doc[first : at + group.reach])]
+    def _tested(self, doc: Doc) -> Iterable[Match]:
+        if len(self._known) > REMEMBERED:
+            self._known.clear()
+        for at, orth in enumerate(doc.to_array(ORTH).tolist()):
+            groups = self._known.get(orth)
+            if groups is None:
+                groups = self._known[orth] = self._passed(doc[at].text)
+            for group in groups:
+                yield from group.around(doc, at)
 
 
 def _add(matcher: Matcher, index: int, pattern: TokenPattern) -> None:
@@ -196,6 +250,11 @@ def _cost(words: frozenset[str], shared: Counter[str], vocab: Vocab) -> tuple[bo
     """A guess at how often an anchor makes a Matcher run in vain: common words last, then words of many patterns, then short ones."""
     common = any(vocab[word].is_stop or len(word) < 3 for word in words)
     return common, sum(shared[word] for word in words), -min(map(len, words))
+
+
+def _test_cost(test: dict[str, Any]) -> tuple[bool, bool]:
+    """Tests that many words pass last; of the others those that ask for more than a flag first."""
+    return {key.upper() for key in test} <= _COMMON_ATTRS, all(isinstance(value, bool) for value in test.values())
 
 
 def resolve_overlaps(matches: Iterable[Match]) -> tuple[list[Match], list[tuple[Match, Match]]]:
