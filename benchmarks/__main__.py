@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +17,14 @@ from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
 WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {"ner": ner.run}
+QUIET = 0.5  # load of a machine with nothing else to do
 
 
 def machine() -> dict[str, Any]:
     """What the numbers depend on besides the code."""
     return {
         "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),  # before the start: above 0, something else was running
+        "load": round(os.getloadavg()[0], 2),  # of the minute before the start
         "system": platform.platform(),
         "python": platform.python_version(),
         **{package: importlib.metadata.version(package) for package in ("spacy", "thinc", "numpy")},
@@ -31,11 +33,12 @@ def machine() -> dict[str, Any]:
 
 def to_table(rows: list[Row]) -> Table:
     """What was measured, as a user reads it."""
-    table = Table("what", "ours", "peer", "ratio", "to reach", "reached")
+    table = Table("what", "ours", "peer", "ratio", "to reach", "reached", caption_justify="left")
     for row in rows:
-        what = f"{row.what}\n[dim]{row.note}[/dim]" if row.note else row.what
         ours, peer = f"{row.ours:,.0f} {row.unit}", f"{row.peer:,.0f} {row.unit}\n[dim]{row.peer_name}[/dim]"
-        table.add_row(what, ours, peer, f"{row.ratio:.2f}", row.to_reach, "[green]yes[/green]" if row.reached else "[red]no[/red]")
+        reached = "[green]yes[/green]" if row.reached else "[red]no[/red]"
+        table.add_row(row.what, ours, peer, f"{row.ratio:.2f}", row.to_reach, reached)
+    table.caption = "\n".join(f"{row.what}, {row.peer_name}: {row.note}" for row in rows if row.note)
     return table
 
 
@@ -50,6 +53,8 @@ def benchmark(
     if unknown:
         raise ValueError(f"no benchmark of {', '.join(sorted(unknown))}: there is {', '.join(WORKFLOWS)}")
     facts = machine()
+    if facts["load"] > QUIET:
+        print(f"Warning: other work on this machine (load {facts['load']}) makes these timings worse than they are", file=sys.stderr)
     rows = {noun: run(scale) for noun, run in WORKFLOWS.items() if not only or noun in only}
     found = [{"workflow": noun, **row.to_json()} for noun, of_noun in rows.items() for row in of_noun]
     write_json(output, {"machine": facts, "scale": scale, "rows": found})

@@ -36,13 +36,8 @@ class Row:
 
 
 def in_fresh_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The result of a function of a module, called in a new process: nothing that ran before makes it faster or larger.
-
-    It is forked from a server that did nothing but import that module, as importing takes longer than many a measurement.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([function.__module__])
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    """The result of a function of a module, called in a new Python: nothing that ran before makes it faster or larger."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
 
 

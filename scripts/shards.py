@@ -1,7 +1,7 @@
 """Make the shards of a corpus on several processes, and go on where an earlier run stopped.
 
-The shards are cut by the input alone, so that their bytes do not depend on the number of processes. A manifest lists the
-finished ones with a fingerprint of what went in; a rerun makes only what is missing.
+The shards are cut by the input alone, so that their bytes do not depend on the number of processes. Beside each finished
+one lies a JSON file with a fingerprint of what went in; a rerun makes only what is missing. manifest.json closes the run.
 """
 
 import multiprocessing
@@ -16,10 +16,10 @@ from typing import Any
 import srsly
 
 from scripts.corpus import Text
-from scripts.files import digest, write_bytes, write_jsonl
+from scripts.files import digest, write_bytes, write_json
 
 SHARD_CHARS = 1_000_000
-MANIFEST = "manifest.jsonl"
+MANIFEST = "manifest.json"
 
 Shard = tuple[bytes, dict[str, Any]]  # the bytes of a file, and what is to be told of it
 MakeShard = Callable[[list[str]], Shard]
@@ -62,69 +62,63 @@ def _here(function: Callable[..., Any], *args: Any) -> "Future[Any]":
 
 def make_shards(
     texts: Iterator[list[str]], output: Path, settings: str, n_process: int, prepare: Callable[..., MakeShard], args: tuple[Any, ...]
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Write a shard for each lot of texts to `output`, unless an earlier run did.
 
     Args:
         texts: a lot for each shard; a few are held at a time.
-        output: the folder; gets shard-00000.spacy ... and the manifest.
+        output: the folder; gets shard-00000.spacy and shard-00000.json ..., and manifest.json at the end.
         settings: a fingerprint of all that decides what a shard holds, apart from its texts.
         n_process: processes; -1 for one a core.
         prepare: called with `args` once in each process; gives what makes a shard of texts.
 
-    Returns:
-        the manifest's line of each shard, in order.
+    Yields:
+        what is to be told of each shard, in order.
 
     Raises:
         ValueError: "a process was killed ...".
     """
-    done = {line["file"]: line for line in read_manifest(output) if line.get("settings") == settings and "file" in line}
+    (output / MANIFEST).unlink(missing_ok=True)
     n_process = multiprocessing.cpu_count() if n_process < 0 else max(1, n_process)
-    waiting: deque[tuple[dict[str, Any], Future[dict[str, Any]] | None]] = deque()
-    shards: list[dict[str, Any]] = []
+    waiting: deque[tuple[Path, dict[str, Any], Future[dict[str, Any]] | None]] = deque()
+    n_shards = 0
     if n_process == 1:
         _start(prepare, args)
     pool = ProcessPoolExecutor(n_process, initializer=_start, initargs=(prepare, args)) if n_process > 1 else nullcontext()
-    with pool as executor, (output / MANIFEST).open("a", encoding="utf8") as manifest:
-        submit = executor.submit if executor else _here
-
-        def finish() -> None:
-            line, future = waiting.popleft()
-            if future is not None:
-                line |= future.result()
-                manifest.write(srsly.json_dumps(line) + "\n")
-                manifest.flush()
-            shards.append(line)
-
-        try:
-            for number, lot in enumerate(texts):
-                path = output / f"shard-{number:05}.spacy"
-                line = {"file": path.name, "settings": settings, "input": digest("\0".join(lot).encode("utf8"))}
-                old = done.get(path.name, {})
-                if old.get("input") == line["input"] and path.exists() and digest(path.read_bytes()) == old["digest"]:
-                    waiting.append((old, None))
-                else:
-                    waiting.append((line, submit(_write, path, lot)))
+    try:
+        with pool as executor:
+            submit = executor.submit if executor else _here
+            for lot in texts:
+                path = output / f"shard-{n_shards:05}.spacy"
+                n_shards += 1
+                about = {"settings": settings, "input": digest("\0".join(lot).encode("utf8"))}
+                made = _made_before(path, about)
+                waiting.append((path, made, None) if made else (path, about, submit(_write, path, lot)))
                 if len(waiting) > 2 * n_process:
-                    finish()
+                    yield _finish(*waiting.popleft())
             while waiting:
-                finish()
-        except BrokenProcessPool:
-            raise ValueError("a process was killed (out of memory?): run again, with fewer (--vars.ner.n_process 1)") from None
-    _tidy(output, settings, shards)
-    return shards
+                yield _finish(*waiting.popleft())
+    except BrokenProcessPool:
+        raise ValueError("a process was killed (out of memory?): run again, with fewer (--vars.ner.n_process 1)") from None
+    _tidy(output, n_shards)
 
 
-def read_manifest(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a folder's manifest; one cut short by a kill does not count."""
-    path = folder / MANIFEST
-    lines = []
-    for line in path.read_text("utf8").splitlines() if path.exists() else []:
-        try:
-            lines.append(srsly.json_loads(line))
-        except ValueError:
-            continue
-    return lines
+def _made_before(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """What an earlier run told of a shard, if it is there, whole, and made of the same; else nothing."""
+    beside = path.with_suffix(".json")
+    try:
+        told: dict[str, Any] = srsly.read_json(beside)
+    except ValueError:
+        return {}
+    same = path.exists() and all(told.get(key) == value for key, value in about.items())
+    return told if same and digest(path.read_bytes()) == told["digest"] else {}
+
+
+def _finish(path: Path, about: dict[str, Any], future: "Future[dict[str, Any]] | None") -> dict[str, Any]:
+    if future is not None:
+        about |= future.result()
+        write_json(path.with_suffix(".json"), about)
+    return about
 
 
 def finished_shards(folder: Path) -> list[Path]:
@@ -133,16 +127,16 @@ def finished_shards(folder: Path) -> list[Path]:
     Raises:
         ValueError: "... is not finished", when the run was stopped on the way or never made.
     """
-    lines = read_manifest(folder)
-    if not lines or not lines[-1].get("finished"):
+    if not (folder / MANIFEST).exists():
         raise ValueError(f"{folder} is not finished: run ner-annotate (it continues where it stopped)")
-    return [folder / line["file"] for line in lines[:-1]]
+    return [folder / name for name in srsly.read_json(folder / MANIFEST)["shards"]]
 
 
-def _tidy(output: Path, settings: str, shards: list[dict[str, Any]]) -> None:
-    """Write the manifest in order, with its last line, and delete what earlier runs left."""
-    write_jsonl(output / MANIFEST, [*shards, {"finished": True, "shards": len(shards), "settings": settings}])
-    names = {shard["file"] for shard in shards}
-    for file in [*output.glob("shard-*.spacy"), *output.glob(".*.part")]:
-        if file.name not in names:
+def _tidy(output: Path, n_shards: int) -> None:
+    """Delete what earlier runs left, and say in the manifest that the run is finished."""
+    names = [f"shard-{number:05}.spacy" for number in range(n_shards)]
+    kept = {*names, *(Path(name).with_suffix(".json").name for name in names)}
+    for file in [*output.glob("shard-*"), *output.glob(".*.part")]:
+        if file.name not in kept:
             file.unlink()
+    write_json(output / MANIFEST, {"shards": names})

@@ -1,40 +1,32 @@
 """The benchmarks run and write every number. How large the numbers are is not for a test to say."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import srsly
 
+from benchmarks.__main__ import benchmark
 from benchmarks.ner import COMMENTS, N_PATTERNS, made_up_patterns, made_up_texts
 from scripts.corpus import read_texts
 
-ROOT = Path(__file__).parent.parent
 
-
-def run_benchmark(*args: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", "benchmarks", *args], cwd=ROOT, capture_output=True, text=True)
-
-
-def test_each_row_has_its_numbers(tmp_path: Path) -> None:
+def test_each_row_has_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "benchmark.json"
-    done = run_benchmark(str(output), "--scale", "0.005", "--only", "ner")
-    assert done.returncode == 0, done.stderr
+    benchmark(output, scale=0.005, only=["ner"])
     found = srsly.read_json(output)
     assert {"cores", "python", "spacy"} <= set(found["machine"])
-    assert [row["peer_name"] for row in found["rows"]] == ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "at once the texts"]
+    assert [row["peer_name"] for row in found["rows"]] == ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"]
     for row in found["rows"]:
         assert row["ours"] > 0 and row["peer"] > 0
         assert row["ratio"] == pytest.approx(row["ours"] / row["peer"])
         assert row["reached"] in (True, False)
-    assert "to reach" in done.stdout
+    assert "to reach" in capsys.readouterr().out
 
 
-def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path) -> None:
-    done = run_benchmark(str(tmp_path / "benchmark.json"), "--only", "nothing")
-    assert done.returncode == 1
-    assert done.stderr == "Error: no benchmark of nothing: there is ner\n"
+def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        benchmark(tmp_path / "benchmark.json", only=["nothing"])
+    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner\n"
     assert not (tmp_path / "benchmark.json").exists()
 
 

@@ -23,7 +23,7 @@ from scripts.shards import MakeShard, Shard, lots, make_shards
 PhraseAttr = Literal["ORTH", "LOWER"]
 SHARD_TEXTS = 2_000
 SILVER_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID")
-WARM_WORDS = 100_000  # words that a process keeps for good; later ones are forgotten after each shard
+WARM_WORDS = 30_000  # words that a process keeps for good; later ones are forgotten after each shard
 
 
 @dataclass
@@ -155,7 +155,7 @@ def annotate_files(
     Args:
         texts: .jsonl, .txt, .spacy, gzipped or not, or a folder of them.
         patterns_file: EntityRuler JSONL.
-        output: gets shard-00000.spacy ..., manifest.jsonl, and set_aside.jsonl (texts that can't be processed).
+        output: gets shard-00000.spacy ..., manifest.json, and set_aside.jsonl (texts that can't be processed).
         base: language code, or a pipeline where the patterns need its annotation.
         phrase_attr: what phrases are compared by: ORTH or LOWER.
         n_process: processes; -1 for one a core. The bytes written do not depend on it.
@@ -172,15 +172,15 @@ def annotate_files(
     bad, set_aside, repeated = Skipped(), Skipped(), Counter[str]()
     total = sum(file.stat().st_size for file in source_files(texts))
     output.mkdir(parents=True, exist_ok=True)
+    counts, n_shards = Counts(), 0
     with progress_bar("annotate", total, "B") as bar:
         lines = read_texts(texts, bad if skip_bad else None, bar)
         unique = unique_texts(lines, nlp, set_aside, repeated)
-        shards = make_shards(lots(unique, shard_texts), output, settings, n_process, prepare, (base, patterns, phrase_attr))
+        for told in make_shards(lots(unique, shard_texts), output, settings, n_process, prepare, (base, patterns, phrase_attr)):
+            counts.add(Counts.from_json(told["counts"]))
+            n_shards += 1
     write_jsonl(output / "set_aside.jsonl", set_aside.records + bad.records)
-    counts = Counts()
-    for shard in shards:
-        counts.add(Counts.from_json(shard["counts"]))
-    return statistics(counts, patterns, never, set_aside, bad, repeated["texts"], len(shards))
+    return statistics(counts, patterns, never, set_aside, bad, repeated["texts"], n_shards)
 
 
 def statistics(

@@ -28,7 +28,7 @@ _KINDS = "ALPHA ASCII DIGIT LOWER UPPER TITLE PUNCT SPACE STOP BRACKET QUOTE LEF
 _WORD_ATTRS = {*_TEXT_ATTRS, "SHAPE", "PREFIX", "SUFFIX", "LENGTH", "LIKE_NUM", "LIKE_URL", "LIKE_EMAIL"}
 _WORD_ATTRS |= {f"IS_{kind}" for kind in _KINDS.split(" ")}
 _COMMON_ATTRS = {"IS_ALPHA", "IS_ASCII", "IS_LOWER", "IS_TITLE", "IS_STOP", "LENGTH"}  # true of many words
-REMEMBERED = 200_000  # words whose tests are remembered
+REMEMBERED = 30_000  # words whose tests are remembered
 _BRACES = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
 
