@@ -108,3 +108,18 @@ def test_draw_is_even() -> None:
 def test_settings_that_cannot_work(tmp_path: Path, silver: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=EMPTY, **changes)
+
+
+def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(tmp_path: Path, silver: Path, capsys: Any) -> None:
+    other = ROOT / "assets/ner/dev.jsonl"
+    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=other, test=EMPTY, share=0.2)
+    assert (
+        not done["dev_is_gold"]
+        and done["texts"]["dev"] < 40
+        and "has the labels ['GADGET'], of which training has none" in capsys.readouterr().err
+    )
+    with pytest.raises(
+        ValueError, match=r"of which training has none \(\['PHONE'\]\): give gold texts of the same labels by vars\.ner\.gold"
+    ):
+        split_corpus(silver, tmp_path / "b", labelled=EMPTY, dev=EMPTY, test=other)
+    assert not (tmp_path / "b").exists()

@@ -103,7 +103,8 @@ class Annotator:
                 counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
             docbin.strings.update(self.nlp.vocab.strings[key] for key in hashes if key)
             docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
-        return docbin.to_bytes(), {"counts": counts.to_json()}
+        labels = sorted({self.patterns[index].label for index, times in counts.entities.items() if times})
+        return docbin.to_bytes(), {"labels": labels, "counts": counts.to_json()}
 
 
 def _add(docbin: DocBin, doc: Doc, hashes: set[int]) -> None:

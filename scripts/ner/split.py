@@ -1,13 +1,15 @@
 """Train, dev and test from silver shards and hand-labelled files: seeded, by text, no text in two of them."""
 
 import hashlib
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import srsly
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 
 from scripts.corpus import Skipped, load_nlp, read_docs, read_gold, text_key, write_docs
 from scripts.files import new_folder, write_json, write_jsonl
@@ -51,7 +53,8 @@ def split_corpus(
 ) -> dict[str, Any]:
     """Write train/*.spacy, dev.spacy and test.spacy under `output`, and return what went where.
 
-    A text of a gold file is left out of training. Where a gold file is empty, that split is drawn from the rest.
+    A text of a gold file is left out of training. Where a gold file is empty, that split is drawn from the rest; so is dev where
+    its gold file has none of the labels that are trained (it belongs to other texts then).
 
     Args:
         silver: the folder that ner-annotate filled.
@@ -65,94 +68,111 @@ def split_corpus(
         seed: for the draw.
 
     Raises:
-        ValueError: "... holds no text with labels", "no entity is left to train on", or a line that can't be read.
+        ValueError: "... holds no text with labels", "... has the labels ..., of which training has none", "no entity is left to
+            train on", or a line that can't be read.
     """
     if not 0 < share < 0.5:
         raise ValueError(f"the share of texts for dev and test is {share}: it must lie between 0 and 0.5")
-    nlp = load_nlp(base)
-    rejected = Skipped()
-    dropped: Counter[str] = Counter()
-    docs: dict[str, list[Doc]] = {"train": [], "dev": [], "test": []}
-    taken: dict[bytes, str] = {}
-    for name, file in (("test", test), ("dev", dev)):
-        for doc in _unclaimed(read_gold(file, nlp, rejected), taken, dropped):
-            docs[name].append(doc)
-            taken[text_key(doc.text)] = name
-    gold = {name: bool(docs[name]) for name in ("dev", "test")}
+    splits = _Splits(load_nlp(base), seed)
     silver_shards = finished_shards(silver) if train_on != "labelled" else []
-    hand = read_gold(labelled, nlp, rejected) if train_on != "silver" else iter(())
-    shares = {name: share for name in ("test", "dev") if not gold[name]}
-    for doc in _unclaimed(hand, taken, dropped):
-        split = draw(doc.text, seed, shares)
-        docs[split].append(doc)
-        taken[text_key(doc.text)] = split
-    if train_on != "silver" and not docs["train"]:
+    told = [srsly.read_json(shard.with_suffix(".json")) for shard in silver_shards]
+    hand = list(splits.read_gold(labelled)) if train_on != "silver" else []
+    if train_on != "silver" and not hand:
         raise ValueError(f"{labelled} holds no text with labels to train on: give a file by vars.ner.labelled, or train on silver")
-    if docs["train"]:
-        shares = {}
-    n_hand = len(docs["train"])
-    counts = _write_train(output / "train", docs, silver_shards, taken, dropped, nlp, seed, shares, doubt)
-    for name in ("dev", "test"):
-        write_docs(output / f"{name}.spacy", docs[name])
+    trained = {ent.label_ for doc in hand for ent in doc.ents}.union(*(shard["labels"] for shard in told))
+    gold = {name: splits.claim_gold(name, file, trained) for name, file in (("test", test), ("dev", dev))}
+    shares = {name: share for name in ("test", "dev") if not gold[name]}
+    n_hand = splits.claim_hand(hand, shares)
+    if not n_hand:
+        n_texts = sum(shard["counts"]["texts"] for shard in told)
+        splits.shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name, share in shares.items()}
+    counts = splits.write_train(output / "train", silver_shards, doubt)
+    texts = {name: len(docs) for name, docs in splits.docs.items()}
     result = {
         "train_on": train_on,
         "seed": seed,
-        "texts": {"train": counts["texts"], "dev": len(docs["dev"]), "test": len(docs["test"])},
+        "texts": texts | {"train": counts["texts"]},
         "hand_labelled_texts_in_train": n_hand,
-        "entities": {"train": sum(counts["entities"].values()), **{name: sum(len(doc.ents) for doc in docs[name]) for name in gold}},
+        "entities": {"train": sum(counts["entities"].values()), **{name: sum(len(doc.ents) for doc in splits.docs[name]) for name in gold}},
         "labels_in_train": dict(sorted(counts["entities"].items())),
         "unknown_tokens_in_train": counts["unknown"],
-        "dev_is_gold": gold["dev"] or n_hand > 0,
-        "test_is_gold": gold["test"] or n_hand > 0,
-        "texts_kept_out_of_train": dict(sorted(dropped.items())),
-        "gold_rejected": rejected.counts(),
+        **{f"{name}_is_gold": gold[name] or n_hand > 0 for name in ("dev", "test")},
+        "texts_kept_out_of_train": dict(sorted(splits.dropped.items())),
+        "gold_rejected": splits.rejected.counts(),
     }
     _check(result)
-    write_jsonl(output / "misaligned.jsonl", rejected.records)
+    for name in ("dev", "test"):
+        write_docs(output / f"{name}.spacy", splits.docs[name])
+    write_jsonl(output / "misaligned.jsonl", splits.rejected.records)
     write_json(output / "split.json", result)
     return result
 
 
-def _unclaimed(docs: Iterator[Doc], taken: dict[bytes, str], dropped: Counter[str]) -> Iterator[Doc]:
-    """The Docs whose text no split has; the others are counted under the split that has them."""
-    for doc in docs:
-        owner = taken.get(text_key(doc.text))
-        if owner is None:
-            yield doc
-        else:
-            dropped[f"in {owner} already"] += 1
+class _Splits:
+    """The Docs of each split, and which text is whose. Silver training texts go straight to their files."""
 
+    def __init__(self, nlp: Language, seed: int) -> None:
+        self.nlp, self.seed = nlp, seed
+        self.docs: dict[str, list[Doc]] = {"train": [], "dev": [], "test": []}
+        self.taken: dict[bytes, str] = {}
+        self.dropped: Counter[str] = Counter()
+        self.rejected = Skipped()
+        self.shares: dict[str, float] = {}
 
-def _write_train(
-    folder: Path,
-    docs: dict[str, list[Doc]],
-    shards: list[Path],
-    taken: dict[bytes, str],
-    dropped: Counter[str],
-    nlp: Language,
-    seed: int,
-    shares: dict[str, float],
-    doubt: Doubt,
-) -> dict[str, Any]:
-    """Hand-labelled texts to labelled.spacy, silver ones to a file for each shard; Docs drawn for dev or test go to `docs`."""
-    counts: dict[str, Any] = {"texts": len(docs["train"]), "unknown": 0}
-    counts["entities"] = Counter(ent.label_ for doc in docs["train"] for ent in doc.ents)
-    with new_folder(folder) as train:
-        if docs["train"]:
-            write_docs(train / "labelled.spacy", docs["train"])
-        n_texts = sum(len(DocBin().from_disk(shard)) for shard in shards)
-        shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name, share in shares.items()}
-        for shard in shards:
-            kept: list[Doc] = []
-            for doc in _unclaimed(read_docs(shard, nlp), taken, dropped):
-                split = draw(doc.text, seed, shares)
-                (kept if split == "train" else docs[split]).append(doc)
-            counts["texts"] += len(kept)
-            counts["unknown"] += sum(mark_doubtful(doc) for doc in kept) if doubt == "names" else 0
-            counts["entities"].update(ent.label_ for doc in kept for ent in doc.ents)
-            if kept:
-                write_docs(train / shard.name, kept)
-    return counts
+    def read_gold(self, file: Path) -> Iterator[Doc]:
+        return read_gold(file, self.nlp, self.rejected)
+
+    def unclaimed(self, docs: Iterable[Doc]) -> Iterator[Doc]:
+        """The Docs whose text no split has; the others are counted under the split that has them."""
+        for doc in docs:
+            owner = self.taken.get(text_key(doc.text))
+            if owner is None:
+                yield doc
+            else:
+                self.dropped[f"in {owner} already"] += 1
+
+    def claim(self, doc: Doc, split: str) -> None:
+        self.docs[split].append(doc)
+        self.taken[text_key(doc.text)] = split
+
+    def claim_gold(self, name: str, file: Path, trained: set[str]) -> bool:
+        """Take a gold file as dev or test. Says whether there is one: a dev file with other labels than those trained is none."""
+        docs = list(self.read_gold(file))
+        labels = {ent.label_ for doc in docs for ent in doc.ents}
+        if docs and trained and not labels & trained:
+            what = f"{file} has the labels {sorted(labels)}, of which training has none ({sorted(trained)})"
+            if name == "test":
+                raise ValueError(f"{what}: give gold texts of the same labels by vars.ner.gold, or assets/empty.jsonl for none")
+            print(f"Warning: {what}: dev is drawn from the other texts instead (vars.ner.dev)", file=sys.stderr)
+            return False
+        for doc in self.unclaimed(docs):
+            self.claim(doc, name)
+        return bool(docs)
+
+    def claim_hand(self, docs: list[Doc], shares: dict[str, float]) -> int:
+        """Take hand-labelled texts to train on, and to dev and test where these are to be drawn. Returns how many train."""
+        for doc in self.unclaimed(docs):
+            self.claim(doc, draw(doc.text, self.seed, shares))
+        return len(self.docs["train"])
+
+    def write_train(self, folder: Path, shards: list[Path], doubt: Doubt) -> dict[str, Any]:
+        """Hand-labelled texts to labelled.spacy, silver ones to a file for each shard; those drawn for dev or test are kept."""
+        hand = self.docs["train"]
+        counts: dict[str, Any] = {"texts": len(hand), "unknown": 0, "entities": Counter(ent.label_ for doc in hand for ent in doc.ents)}
+        with new_folder(folder) as train:
+            if hand:
+                write_docs(train / "labelled.spacy", hand)
+            for shard in shards:
+                kept: list[Doc] = []
+                for doc in self.unclaimed(read_docs(shard, self.nlp)):
+                    split = draw(doc.text, self.seed, self.shares)
+                    (kept if split == "train" else self.docs[split]).append(doc)
+                counts["texts"] += len(kept)
+                counts["unknown"] += sum(mark_doubtful(doc) for doc in kept) if doubt == "names" else 0
+                counts["entities"].update(ent.label_ for doc in kept for ent in doc.ents)
+                if kept:
+                    write_docs(train / shard.name, kept)
+        return counts
 
 
 def _check(result: dict[str, Any]) -> None:
