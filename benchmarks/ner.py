@@ -23,7 +23,7 @@ from scripts.ner.matching import Pattern, PatternMatcher, TokenPattern
 from scripts.ner.patterns import read_patterns, to_ruler
 
 COMMENTS = Path(__file__).parent.parent / "assets" / "ner" / "texts.jsonl"
-SPEED_TEXTS = 60_000  # about 3.6M tokens
+SPEED_TEXTS = 80_000  # about 4.8M tokens
 MEMORY_TEXTS = 17_000  # about 1M tokens; ten times as many are made
 MATCHER_TEXTS = 1_700  # about 100k tokens: spaCy's Matcher takes seconds for them
 REPEATS = 3
@@ -189,7 +189,7 @@ def _speed_rows(folder: Path, scale: float) -> list[Row]:
     times = " and ".join(", ".join(f"{seconds:.1f}" for seconds in sorted(of_n)) for of_n in (twos, ones))
     return [
         Row(what, unit, ours, "spaCy's Matcher", peer, "ratio >= 10", ours / peer >= 10, same),
-        Row(what, unit, ours, "spaCy's tokenizer alone", tokens / tokenizer, f"{TOKENS_PER_S:,} {unit}", ours >= TOKENS_PER_S, share),
+        Row(what, unit, ours, "spaCy's tokenizer alone", tokens / tokenizer, f">= {TOKENS_PER_S:,} {unit}", ours >= TOKENS_PER_S, share),
         Row("annotate, 2 processes", unit, tokens / two, "1 process", ours, "ratio >= 1.7", one / two >= 1.7, f"medians of {times} s"),
     ]
 

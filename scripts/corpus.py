@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,7 @@ from spacy.util import filter_spans, get_lang_class
 from scripts.files import write_bytes
 
 TEXT_SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".spacy")
+_TAG = re.compile(r"O|[BILU]-\S+")
 CONLL_SUFFIXES = (".conll", ".iob", ".tsv")
 DOC_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID")
 
@@ -58,15 +60,20 @@ def load_nlp(name: str) -> Language:
         try:
             return spacy.load(name)
         except OSError:
-            raise ValueError(
-                f"no language or pipeline called {name!r}: give a code such as en, an installed pipeline or a folder"
-            ) from None
-    return spacy.blank(name)
+            what = f"no language or pipeline called {name!r}"
+            raise ValueError(f"{what}: give a code such as en, an installed pipeline or a folder") from None
+    try:
+        return spacy.blank(name)
+    except ImportError as error:  # the tokenizers of some languages are packages of their own
+        raise ValueError(f"the language {name!r} needs another package: {error}") from error
 
 
 def text_key(text: str) -> bytes:
-    """What makes two texts the same one: 8 bytes of a hash over the text with case and white space evened out."""
-    return hashlib.blake2b(" ".join(text.casefold().split()).encode("utf8", "surrogatepass"), digest_size=8).digest()
+    """What makes two texts the same one: 8 bytes of a hash over the text without case and white space.
+
+    White space goes altogether: CoNLL files hold words, and "nice , really" is the text "nice, really".
+    """
+    return hashlib.blake2b("".join(text.casefold().split()).encode("utf8", "surrogatepass"), digest_size=8).digest()
 
 
 def source_files(path: Path, suffixes: tuple[str, ...] = TEXT_SUFFIXES) -> list[Path]:
@@ -162,9 +169,10 @@ def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> I
         if name.endswith(".spacy"):
             for number, doc in enumerate(read_docs(file, spacy.blank("xx")), start=1):
                 yield Text(doc.text, name, number)
-        elif ".txt" in file.suffixes:
+        elif name.endswith((".txt", ".txt.gz")):
             for number, line in read_lines(file, skipped, bar):
-                yield Text(line, name, number)
+                if line.strip():
+                    yield Text(line, name, number)
         else:
             for number, record in read_jsonl(file, skipped, bar):
                 if isinstance(record.get("text"), str):
@@ -221,9 +229,9 @@ def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
             sentences.append([])
             continue
         columns = line.split()
-        if len(columns) < 2 or (columns[-1] not in ("O", "-") and columns[-1][1:2] != "-"):
+        if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
             raise ValueError(f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O")
-        sentences[-1].append(line)
+        sentences[-1].append(f"{columns[0]} {columns[-1]}")
     for lines in filter(None, sentences):
         for doc in conll_ner_to_docs("\n".join(lines) + "\n\n", n_sents=0, no_print=True):
             words = [token.text for token in doc]
@@ -248,13 +256,17 @@ def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]
 def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, rejected: Skipped) -> Doc:
     found: list[Span] = []
     for span in spans:
-        if not all(isinstance(span.get(key), kind) for key, kind in (("start", int), ("end", int), ("label", str))):
+        if not isinstance(span, dict) or not all(
+            isinstance(span.get(key), kind) for key, kind in (("start", int), ("end", int), ("label", str))
+        ):
             raise ValueError(f'{path}:{line}: a span needs a "start", an "end" (characters) and a "label": {span}')
         start, end, label = span["start"], span["end"], span["label"]
         piece = doc.char_span(start, end, label=label) if 0 <= start < end <= len(doc.text) else None
         details = {"start": start, "end": end, "label": label, "span": doc.text[max(start, 0) : max(end, 0)], "text": doc.text}
         if piece is None:
             rejected.add("span does not fit the tokens", str(path), line, **details)
+        elif piece[0].is_space or piece[-1].is_space:
+            rejected.add("span begins or ends with white space", str(path), line, **details)
         elif span.get("text", piece.text) != piece.text:
             rejected.add("span's offsets and text differ", str(path), line, **details)
         else:

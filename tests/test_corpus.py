@@ -80,7 +80,7 @@ def test_what_is_set_aside() -> None:
 
 
 def test_same_text_whatever_case_and_space() -> None:
-    assert text_key("My  phone\n") == text_key("my phone") != text_key("myphone")
+    assert text_key("My  phone\n") == text_key("my phone") != text_key("my phones")
     assert len(text_key("half \ud83d")) == 8
 
 
@@ -136,7 +136,14 @@ def test_prodigy_answers_other_than_accept_are_left_out(write_jsonl: Writer) -> 
     assert rejected.counts() == {"answer is ignore": 1, "answer is reject": 1}
 
 
-@pytest.mark.parametrize(("record", "words"), [({"spans": []}, "no gold text"), ({"text": "a", "spans": [{"start": "0"}]}, "a span needs")])
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"spans": []}, "no gold text"),
+        ({"text": "a", "spans": [{"start": "0"}]}, "a span needs"),
+        ({"text": "a", "spans": ["x"]}, "a span needs"),
+    ],
+)
 def test_line_that_is_no_gold_text(write_jsonl: Writer, record: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=rf"gold\.jsonl:1: {words}"):
         list(read_gold(write_jsonl("gold.jsonl", [record]), NLP, Skipped()))

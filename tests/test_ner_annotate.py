@@ -121,6 +121,8 @@ def test_kill_in_mid_annotate_is_continued(tmp_path: Path) -> None:
         ('{"label": "X", "pattern": []}', "1: not a pattern"),
         ('{"label": "X", "pattern": [{"LOWR": "a"}]}', "1: not a pattern"),
         ('{"label": "X", "pattern": [{"LOWER": "a", "OP": "{x}"}]}', "1: not a pattern"),
+        ('{"label": "X", "pattern": [{"LOWER": {"REGEX": "("}}]}', "1: not a pattern"),
+        ('{"label": "X", "pattern": [{"_": {"foo": true}}]}', "1: not a pattern"),
         ("{", "1: broken JSON"),
     ],
 )
@@ -132,10 +134,17 @@ def test_bad_pattern_files(tmp_path: Path, line: str, words: str) -> None:
 
 
 def test_patterns_that_can_never_match_say_why(write_jsonl: Writer) -> None:
-    lines = [[{"LOWER": "iPhone"}], [{"LOWER": "iphone 12"}], [{"ORTH": "iPhone"}], [{"LOWER": "APPLE", "OP": "?"}, {"LOWER": "x"}], " "]
+    lines = [
+        [{"LOWER": "iPhone"}],
+        [{"LOWER": "iphone 12"}],
+        [{"ORTH": "iPhone"}],
+        [{"LOWER": "APPLE", "OP": "?"}, {"LOWER": "x"}],
+        " ",
+        [{"LOWER": {"IN": ["Ab"]}}],
+    ]
     patterns = read_patterns(write_jsonl("p.jsonl", [{"label": "X", "pattern": line} for line in lines]))
     reasons = dict(never_match(patterns, spacy.blank("en")))
-    assert set(reasons) == {0, 1, 4}
+    assert set(reasons) == {0, 1, 4, 5}
     assert "write 'iphone' for 'iPhone'" in reasons[0] and "cuts 'iphone 12' into ['iphone', '12']" in reasons[1]
 
 
@@ -156,3 +165,10 @@ def test_command_with_bad_input_ends_with_one_line(tmp_path: Path, write_jsonl: 
     done = run_module(ROOT, *command, "--patterns", str(write_jsonl("q.jsonl", [{"label": "X", "pattern": "Zune"}])), "--skip-bad")
     assert done.returncode == 1 and "no pattern matches any of the 1 texts" in done.stderr
     assert "Warning: label X has no match at all" in done.stderr
+
+
+def test_no_entity_begins_or_ends_with_white_space(tmp_path: Path, write_jsonl: Writer) -> None:
+    patterns = write_jsonl("p.jsonl", [{"label": "X", "pattern": [{"LOWER": "ramen"}, {"OP": "?"}]}])
+    annotate_files(write_jsonl("t.jsonl", [{"text": "I had ramen  and tea"}]), patterns, tmp_path / "out")
+    (doc,) = read_docs(finished_shards(tmp_path / "out")[0], spacy.blank("en"))
+    assert [ent.text for ent in doc.ents] == ["ramen"]

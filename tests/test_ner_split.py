@@ -123,3 +123,11 @@ def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(tmp_pa
     ):
         split_corpus(silver, tmp_path / "b", labelled=EMPTY, dev=EMPTY, test=other)
     assert not (tmp_path / "b").exists()
+
+
+def test_conll_gold_never_trains_either(tmp_path: Path, silver: Path) -> None:
+    words = ["number", "7", ":", "my", "Pixel", "7", "beats", "the", "Zorp", "X7"]
+    tags = ["O"] * 4 + ["B-PHONE", "I-PHONE"] + ["O"] * 4
+    (tmp_path / "g.conll").write_text("".join(f"{word} X {tag}\n" for word, tag in zip(words, tags)), encoding="utf8")
+    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=tmp_path / "g.conll", share=0.2)
+    assert done["texts_kept_out_of_train"] == {"in test already": 1} and done["entities"]["test"] == 1

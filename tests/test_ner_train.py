@@ -15,7 +15,7 @@ from spacy.training import Example
 
 from scripts.corpus import read_docs
 from scripts.ner.matching import Pattern
-from scripts.ner.pipeline import compose, with_ruler
+from scripts.ner.pipeline import compose, predict, with_ruler
 from scripts.ner.scores import errors, score
 from tests.conftest import TINY, copy_project, weasel
 
@@ -137,3 +137,19 @@ def test_ruler_by_order(trained: Path, tmp_path: Path, use: str, carried: bool) 
     dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
     choice = compose(new, tmp_path / "out", dev, [Pattern("GADGET", "Zorp")], "ORTH", use)  # type: ignore[arg-type]
     assert choice["ruler"] == carried == ("entity_ruler" in spacy.load(tmp_path / "out" / "pipeline").pipe_names)
+
+
+def test_labels_that_the_gold_docs_have_not(trained: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "NEW_LABEL", "pattern": "Pixel"}])  # type: ignore[attr-defined]
+    other = spacy.blank("xx")
+    examples = predict(nlp, [Doc(other.vocab, words=["a", "Pixel"])])
+    assert [span.label_ for span in errors(examples[0])["spurious"]] == ["NEW_LABEL"] and score(examples)["ents_f"] is None
+
+
+def test_auto_goes_without_patterns_that_need_a_tagger(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    subprocess.run(["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path)], check=True)
+    (tmp_path / "log.jsonl").write_text("{}\n")
+    dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
+    choice = compose(tmp_path, tmp_path / "out", dev, [Pattern("GADGET", [{"LEMMA": "phone"}])], "ORTH", "auto")
+    assert not choice["ruler"] and "goes without the patterns" in capsys.readouterr().err

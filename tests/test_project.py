@@ -69,12 +69,14 @@ def test_deps_are_whole(command: dict[str, Any]) -> None:
         assert dep in made or (ROOT / dep).exists(), f"{dep} is neither there nor made by a command"
 
 
-def test_shared_files_are_deps_where_their_change_changes_results() -> None:
-    for name, step in (("ner-annotate", "annotate"), ("ner-split", "split"), ("ner-evaluate", "evaluate"), ("ner-report", "report")):
-        wanted = {f"scripts/ner/{step}.py"}
-        if step == "annotate":
-            wanted |= {f"scripts/{file}.py" for file in ("ner/matching", "ner/patterns", "shards", "corpus")}
-        assert wanted <= set(COMMANDS[name]["deps"])
+@each_command
+def test_deps_name_all_that_a_step_imports(command: dict[str, Any]) -> None:
+    """A changed file reruns what depends on it: each step's module and whatever that imports are deps."""
+    for module, step in re.findall(r"python -m (scripts[\w.]*) (\w*)", " ".join(command["script"])):
+        folder = ROOT / module.replace(".", "/")
+        file = folder / f"{'pipeline' if step == 'compose' else step}.py" if folder.is_dir() else folder.with_suffix(".py")
+        if file.exists():
+            assert {str(path.relative_to(ROOT)) for path in imported(file, {file})} <= set(command["deps"])
 
 
 def test_every_var_is_used() -> None:

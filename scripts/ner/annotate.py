@@ -80,6 +80,10 @@ class Annotator:
 
     def _span(self, doc: Doc, match: Match) -> Span:
         index, start, end = match
+        while start < end - 1 and doc[end - 1].is_space:  # spaCy's NER takes no entity with white space at its borders
+            end -= 1
+        while start < end - 1 and doc[start].is_space:
+            start += 1
         pattern = self.patterns[index]
         return Span(doc, start, end, label=pattern.label, span_id=pattern.id)
 
@@ -195,7 +199,7 @@ def statistics(
         matches, entities = counts.matches[index], counts.entities[index]
         per_pattern.append({"line": index + 1, "label": pattern.label, "id": pattern.id, "pattern": str(pattern)})
         per_pattern[-1] |= {"matches": matches, "entities": entities}
-        if index in never:
+        if index in never and not matches:
             per_pattern[-1]["never"] = never[index]
         for key, value in (("patterns", 1), ("matches", matches), ("entities", entities)):
             per_label[pattern.label][key] += value

@@ -1,15 +1,18 @@
 """Read a patterns file, and say which of its patterns can't work."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
+from spacy.matcher import Matcher
 from spacy.schemas import validate_token_pattern
+from spacy.vocab import Vocab
 
 from scripts.corpus import read_jsonl
-from scripts.ner.matching import Pattern, repeats, required_words
+from scripts.ner.matching import Pattern, required_words
 
 ANNOTATED = {"TAG": "tagger", "POS": "tagger", "MORPH": "morphologizer", "LEMMA": "lemmatizer", "DEP": "parser", "ENT_TYPE": "ner"}
 
@@ -33,12 +36,13 @@ def read_patterns(path: Path) -> list[Pattern]:
             problems = validate_token_pattern(pattern)
             if problems:
                 raise ValueError(f"{path}:{number}: not a pattern: {'; '.join(problems)}")
-            for token in pattern:
-                try:
-                    repeats(token)
-                except ValueError as error:
-                    raise ValueError(f"{path}:{number}: not a pattern: {error}") from error
-        patterns.append(Pattern(label, pattern, str(record.get("id", ""))))
+            if any("_" in token for token in pattern):
+                raise ValueError(f"{path}:{number}: not a pattern: custom attributes (_) are not set on raw texts")
+            try:
+                Matcher(Vocab()).add("pattern", [pattern])
+            except (ValueError, AttributeError, re.error) as error:
+                raise ValueError(f"{path}:{number}: not a pattern: {error}") from error
+        patterns.append(Pattern(label, pattern, str(record.get("id") or "")))
     if not patterns:
         raise ValueError(f'{path} holds no pattern: add lines such as {{"label": "GADGET", "pattern": "iPhone"}}')
     return patterns
@@ -61,13 +65,17 @@ def check_annotation(patterns: list[Pattern], nlp: Language) -> None:
     Raises:
         ValueError: "pattern N asks for POS ...", when a pattern needs a component that the pipeline lacks.
     """
-    for number, pattern in enumerate(patterns, start=1):
-        for attr in () if isinstance(pattern.pattern, str) else (key.upper() for token in pattern.pattern for key in token):
-            if attr in ANNOTATED and not nlp.pipe_names:
-                raise ValueError(
-                    f"pattern {number} asks for {attr}, which a blank pipeline does not set: "
-                    f"give an installed pipeline with a {ANNOTATED[attr]} (--vars.ner.base en_core_web_sm)"
-                )
+    for number, attr in needs_annotation(patterns) if not nlp.pipe_names else []:
+        raise ValueError(
+            f"pattern {number} asks for {attr}, which a blank pipeline does not set: "
+            f"give an installed pipeline with a {ANNOTATED[attr]} (--vars.ner.base en_core_web_sm)"
+        )
+
+
+def needs_annotation(patterns: list[Pattern]) -> list[tuple[int, str]]:
+    """(number of the pattern, attribute) of all that a tokenizer alone does not set."""
+    numbered = [(number, pattern.pattern) for number, pattern in enumerate(patterns, start=1) if not isinstance(pattern.pattern, str)]
+    return [(number, key.upper()) for number, tokens in numbered for token in tokens for key in token if key.upper() in ANNOTATED]
 
 
 def never_match(patterns: list[Pattern], nlp: Language) -> Iterator[tuple[int, str]]:
@@ -82,6 +90,10 @@ def _why_never(pattern: Pattern, nlp: Language) -> str | None:
     if isinstance(pattern.pattern, str):
         return None if pattern.pattern.strip() else "the phrase is empty"
     for token in pattern.pattern:
+        for key, value in token.items():
+            words = value.get("IN") if key.upper() == "LOWER" and isinstance(value, dict) else None
+            if words and all(isinstance(word, str) and nlp.vocab[word].lower_ != word for word in words):
+                return f"LOWER is compared with lower-case text: write {[word.lower() for word in words]} for {words}"
         for attr, word in required_words(token):
             if attr == "LOWER" and nlp.vocab[word].lower_ != word:
                 return f"LOWER is compared with lower-case text: write {word.lower()!r} for {word!r}"

@@ -1,5 +1,6 @@
 """From a trained NER to the pipeline that is packaged: with the patterns in front of the model, where that scores better."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from spacy.training import Example
 from scripts.files import new_folder, replace_folder
 from scripts.ner.annotate import Annotator
 from scripts.ner.matching import Pattern
-from scripts.ner.patterns import ANNOTATED, to_ruler
+from scripts.ner.patterns import needs_annotation, to_ruler
 from scripts.ner.scores import score
 
 UseRuler = Literal["auto", "yes", "no"]
@@ -24,11 +25,8 @@ def with_ruler(nlp: Language, patterns: list[Pattern], phrase_attr: str) -> Lang
     Raises:
         ValueError: "pattern N asks for ...", when a pattern needs annotation that the pipeline has not.
     """
-    for number, pattern in enumerate(patterns, start=1):
-        keys = () if isinstance(pattern.pattern, str) else [key.upper() for token in pattern.pattern for key in token]
-        missing = [key for key in keys if key in ANNOTATED]
-        if missing:
-            raise ValueError(f"pattern {number} asks for {missing[0]}, which the trained pipeline does not set: use vars.ner.ruler no")
+    for number, attr in needs_annotation(patterns):
+        raise ValueError(f"pattern {number} asks for {attr}, which the trained pipeline does not set: use vars.ner.ruler no")
     ruler = nlp.add_pipe("entity_ruler", before="ner", config={"phrase_matcher_attr": phrase_attr})
     ruler.add_patterns([to_ruler(pattern) for pattern in patterns])  # type: ignore[attr-defined]
     return nlp
@@ -37,14 +35,22 @@ def with_ruler(nlp: Language, patterns: list[Pattern], phrase_attr: str) -> Lang
 def predict(nlp: Language, gold: Iterable[Doc]) -> list[Example]:
     """What a pipeline makes of the texts of gold Docs."""
     gold = list(gold)
-    return [Example(predicted, reference) for predicted, reference in zip(nlp.pipe(doc.text for doc in gold), gold)]
+    return _examples(nlp.pipe(doc.text for doc in gold), gold)
 
 
 def predict_by_patterns(annotator: Annotator, gold: Iterable[Doc]) -> list[Example]:
     """What the patterns alone make of the texts of gold Docs."""
     gold = list(gold)
-    found = annotator.annotate(doc.text for doc in gold)
-    return [Example(predicted, reference) for (predicted, _, _), reference in zip(found, gold)]
+    return _examples((predicted for predicted, _, _ in annotator.annotate(doc.text for doc in gold)), gold)
+
+
+def _examples(predictions: Iterable[Doc], gold: list[Doc]) -> list[Example]:
+    examples = []
+    for predicted, reference in zip(predictions, gold):
+        for ent in predicted.ents:
+            reference.vocab.strings.add(ent.label_)  # aligned spans get the label in the reference's vocab, which may not know it
+        examples.append(Example(predicted, reference))
+    return examples
 
 
 def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], phrase_attr: str, use_ruler: UseRuler) -> dict[str, Any]:
@@ -63,7 +69,12 @@ def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], ph
     """
     nlp = spacy.load(new / "model-best")
     choice: dict[str, Any] = {"ruler": False, "dev": {"model": score(predict(nlp, dev))}}
-    if patterns and use_ruler != "no":
+    if patterns and use_ruler == "auto" and needs_annotation(patterns):
+        print(
+            "Warning: some patterns ask for annotation that the trained pipeline does not set: it goes without the patterns",
+            file=sys.stderr,
+        )
+    elif patterns and use_ruler != "no":
         ruled = with_ruler(spacy.load(new / "model-best"), patterns, phrase_attr)
         choice["dev"]["pipeline"] = score(predict(ruled, dev))
         choice["ruler"] = use_ruler == "yes" or choice["dev"]["pipeline"]["ents_f"] > choice["dev"]["model"]["ents_f"]

@@ -145,6 +145,8 @@ class _Splits:
                 raise ValueError(f"{what}: give gold texts of the same labels by vars.ner.gold, or assets/empty.jsonl for none")
             print(f"Warning: {what}: dev is drawn from the other texts instead (vars.ner.dev)", file=sys.stderr)
             return False
+        if labels - trained:
+            print(f"Warning: {file} has labels that training has not, so they can't be found: {sorted(labels - trained)}", file=sys.stderr)
         for doc in self.unclaimed(docs):
             self.claim(doc, name)
         return bool(docs)
