@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import spacy
-from spacy.attrs import SPACY
+from spacy.attrs import ENT_ID, ENT_IOB, ENT_TYPE, ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
@@ -23,7 +24,7 @@ from scripts.shards import MakeShard, Shard, lots, make_shards
 PhraseAttr = Literal["ORTH", "LOWER"]
 SHARD_TEXTS = 2_000
 SILVER_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID")
-WARM_WORDS = 30_000  # words that a process keeps for good; later ones are forgotten after each shard
+WARM_WORDS = 15_000  # words that a process keeps for good; later ones are forgotten after each shard
 
 
 @dataclass
@@ -67,25 +68,24 @@ class Annotator:
         check_annotation(patterns, nlp)
         self.nlp, self.patterns = nlp, patterns
         self.matcher = PatternMatcher(nlp, patterns, phrase_attr)
+        for text in {text for pattern in patterns for text in (pattern.label, pattern.id)}:
+            nlp.vocab.strings.add(text)
         nlp.tokenizer.max_cache_size = WARM_WORDS  # type: ignore[union-attr]
 
-    def annotate(self, texts: Iterable[str]) -> Iterator[tuple[Doc, list[Match], list[tuple[Match, Match]]]]:
-        """(Doc with entities, all matches, dropped and kept of each overlap) for each text, in order."""
+    def match(self, texts: Iterable[str]) -> Iterator[tuple[Doc, list[Match], list[Match], list[tuple[Match, Match]]]]:
+        """(Doc, all matches, those that are entities, dropped and kept of each overlap) for each text, in order."""
         docs = self.nlp.pipe(texts) if self.nlp.pipe_names else map(self.nlp.make_doc, texts)
         for doc in docs:
             matches = self.matcher(doc)
-            kept, dropped = resolve_overlaps(matches)
-            doc.set_ents([self._span(doc, match) for match in kept])
-            yield doc, matches, dropped
+            kept, dropped = resolve_overlaps(matches) if len(matches) > 1 else (matches, [])
+            yield doc, matches, [_trim(doc, match) for match in kept], dropped
 
-    def _span(self, doc: Doc, match: Match) -> Span:
-        index, start, end = match
-        while start < end - 1 and doc[end - 1].is_space:  # spaCy's NER takes no entity with white space at its borders
-            end -= 1
-        while start < end - 1 and doc[start].is_space:
-            start += 1
-        pattern = self.patterns[index]
-        return Span(doc, start, end, label=pattern.label, span_id=pattern.id)
+    def annotate(self, texts: Iterable[str]) -> Iterator[Doc]:
+        """A Doc with entities for each text, in order."""
+        for doc, _, entities, _ in self.match(texts):
+            spans = [(self.patterns[index], start, end) for index, start, end in entities]
+            doc.set_ents([Span(doc, start, end, label=pattern.label, span_id=pattern.id) for pattern, start, end in spans])
+            yield doc
 
     def shard(self, texts: list[str]) -> Shard:
         """The bytes of a DocBin of the annotated texts, and the counts of what was found in them."""
@@ -93,9 +93,8 @@ class Annotator:
         docbin = DocBin(attrs=SILVER_ATTRS)
         warm = len(self.nlp.vocab) < WARM_WORDS
         with nullcontext() if warm else self.nlp.memory_zone():
-            hashes: set[int] = set()
-            for doc, matches, dropped in self.annotate(texts):
-                _add(docbin, doc, hashes)
+            for doc, matches, entities, dropped in self.match(texts):
+                self._add(docbin, doc, entities)
                 counts.texts += 1
                 counts.tokens += len(doc)
                 if not matches:
@@ -105,21 +104,39 @@ class Annotator:
                 counts.entities.update(match[0] for match in matches)
                 counts.entities.subtract(loser[0] for loser, _ in dropped)
                 counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
-            docbin.strings.update(self.nlp.vocab.strings[key] for key in hashes if key)
+            words = np.unique(np.concatenate([array[:, 0] for array in docbin.tokens]))
+            docbin.strings.update(self.nlp.vocab.strings[key] for key in words.tolist())
             docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
         labels = sorted({self.patterns[index].label for index, times in counts.entities.items() if times})
         return docbin.to_bytes(), {"labels": labels, "counts": counts.to_json()}
 
+    def _add(self, docbin: DocBin, doc: Doc, entities: list[Match]) -> None:
+        """Add a Doc with entities to a DocBin: what `set_ents` and `DocBin.add` do, which ask each token for nine strings."""
+        array = np.zeros((len(doc), len(docbin.attrs)), dtype="uint64")
+        array[:, 0] = doc.to_array(ORTH)
+        iob, label, span_id = (docbin.attrs.index(attr) for attr in (ENT_IOB, ENT_TYPE, ENT_ID))
+        array[:, iob] = 2
+        for index, start, end in entities:
+            pattern = self.patterns[index]
+            array[start:end, iob] = 1
+            array[start, iob] = 3
+            array[start:end, label] = self.nlp.vocab.strings[pattern.label]
+            array[start:end, span_id] = self.nlp.vocab.strings[pattern.id]
+        docbin.tokens.append(array)
+        docbin.spaces.append(doc.to_array(SPACY).reshape(-1, 1).astype(bool))
+        docbin.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
+        docbin.cats.append({})
+        docbin.span_groups.append(b"")
 
-def _add(docbin: DocBin, doc: Doc, hashes: set[int]) -> None:
-    """`DocBin.add` for Docs with entities alone: that one asks each token for nine strings, which takes four times as long."""
-    array = doc.to_array(docbin.attrs)  # type: ignore[arg-type]
-    docbin.tokens.append(array)
-    docbin.spaces.append(doc.to_array(SPACY).reshape(-1, 1).astype(bool))
-    docbin.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
-    docbin.cats.append({})
-    docbin.span_groups.append(b"")
-    hashes.update(array[:, 0].tolist())
+
+def _trim(doc: Doc, match: Match) -> Match:
+    """A match without white space at its borders: spaCy's NER takes no such entity."""
+    index, start, end = match
+    while start < end - 1 and doc[end - 1].is_space:
+        end -= 1
+    while start < end - 1 and doc[start].is_space:
+        start += 1
+    return index, start, end
 
 
 def prepare(base: str, patterns: list[Pattern], phrase_attr: str) -> MakeShard:

@@ -41,7 +41,7 @@ def predict(nlp: Language, gold: Iterable[Doc]) -> list[Example]:
 def predict_by_patterns(annotator: Annotator, gold: Iterable[Doc]) -> list[Example]:
     """What the patterns alone make of the texts of gold Docs."""
     gold = list(gold)
-    return _examples((predicted for predicted, _, _ in annotator.annotate(doc.text for doc in gold)), gold)
+    return _examples(annotator.annotate(doc.text for doc in gold), gold)
 
 
 def _examples(predictions: Iterable[Doc], gold: list[Doc]) -> list[Example]:
