@@ -22,6 +22,7 @@ from scripts.files import write_bytes
 
 TEXT_SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz", ".spacy")
 _TAG = re.compile(r"O|[BILU]-\S+")
+_INLINE = re.compile(r"([^|]+)\|(?:[^|]+\|)?(O|[BILU]-[^|]+)")
 CONLL_SUFFIXES = (".conll", ".iob", ".tsv")
 DOC_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID")
 
@@ -229,6 +230,9 @@ def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
             sentences.append([])
             continue
         columns = line.split()
+        if all(_INLINE.fullmatch(column) for column in columns):  # spaCy's .iob: a sentence a line, word|tag or word|pos|tag
+            sentences += [[f"{word} {tag}" for word, tag in (_INLINE.fullmatch(column).group(1, 2) for column in columns)], []]  # type: ignore[union-attr]
+            continue
         if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
             raise ValueError(f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O")
         sentences[-1].append(f"{columns[0]} {columns[-1]}")

@@ -166,3 +166,9 @@ def test_docs_keep_entities_ids_and_unknown_tokens(tmp_path: Path) -> None:
     (back,) = read_docs(tmp_path / "a.spacy", spacy.blank("en"))
     assert [(ent.text, ent.label_, ent.ent_id_) for ent in back.ents] == [("Pixel 6", "G", "pixel")]
     assert [token.ent_iob_ for token in back] == ["O", "B", "I", "O", ""]
+
+
+def test_iob_with_a_sentence_a_line(tmp_path: Path) -> None:
+    (tmp_path / "a.iob").write_text("I|PRP|O sold|VBD|O a|DT|O Zune|NNP|B-G HD|NNP|I-G\nyes|O\n", encoding="utf8")
+    docs = list(read_gold(tmp_path / "a.iob", NLP, Skipped()))
+    assert [[ent.text for ent in doc.ents] for doc in docs] == [["Zune HD"], []]
