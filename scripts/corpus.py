@@ -230,8 +230,9 @@ def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
             sentences.append([])
             continue
         columns = line.split()
-        if all(_INLINE.fullmatch(column) for column in columns):  # spaCy's .iob: a sentence a line, word|tag or word|pos|tag
-            sentences += [[f"{word} {tag}" for word, tag in (_INLINE.fullmatch(column).group(1, 2) for column in columns)], []]  # type: ignore[union-attr]
+        inline = [found.groups() for found in map(_INLINE.fullmatch, columns) if found]
+        if len(inline) == len(columns):  # spaCy's .iob: a sentence a line, word|tag or word|pos|tag
+            sentences += [[f"{word} {tag}" for word, tag in inline], []]
             continue
         if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
             raise ValueError(f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O")
@@ -251,7 +252,7 @@ def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]
             raise ValueError(f'{path}:{number}: no gold text: each line needs a "text" and a list of "spans"')
         if record.get("answer", "accept") != "accept":
             rejected.add(f"answer is {record['answer']}", str(path), number)
-        elif not is_readable(text, nlp):
+        elif why_unreadable(text, nlp):
             rejected.add("text can't be processed", str(path), number)
         else:
             yield _with_spans(nlp.make_doc(text), spans, path, number, rejected)
@@ -283,11 +284,6 @@ def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, re
             )
     doc.set_ents(kept)
     return doc
-
-
-def is_readable(text: str, nlp: Language) -> bool:
-    """Whether a pipeline can process a text: not blank, not longer than nlp.max_length, no half of a surrogate pair."""
-    return why_unreadable(text, nlp) is None
 
 
 def why_unreadable(text: str, nlp: Language) -> str | None:

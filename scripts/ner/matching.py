@@ -65,6 +65,11 @@ def repeats(token: dict[str, Any]) -> tuple[int, int | None]:
     return least, (int(high) if high else None if comma else least)
 
 
+def _must_match(token: dict[str, Any]) -> bool:
+    """Whether some token has to match this token pattern wherever the whole pattern does."""
+    return repeats(token)[0] > 0 and _operator(token) != "!"
+
+
 def literal(token: dict[str, Any]) -> tuple[str, str] | None:
     """(LOWER or ORTH, word) of a token pattern that asks for just that, once; else None."""
     if len(token) != 1:
@@ -76,7 +81,7 @@ def literal(token: dict[str, Any]) -> tuple[str, str] | None:
 
 def required_words(token: dict[str, Any]) -> list[tuple[str, str]]:
     """(LOWER or ORTH, word) of the one word that must stand where this token pattern matches; empty if any other may."""
-    if repeats(token)[0] == 0 or _operator(token) == "!":
+    if not _must_match(token):
         return []
     texts = [(_TEXT_ATTRS[key.upper()], value) for key, value in token.items() if key.upper() in _TEXT_ATTRS]
     return [(attr, value) for attr, value in texts if isinstance(value, str)]
@@ -84,7 +89,7 @@ def required_words(token: dict[str, Any]) -> list[tuple[str, str]]:
 
 def anchors(token: dict[str, Any]) -> frozenset[str]:
     """Lower-cased words of which one must stand where this token pattern matches; empty where there is no such set."""
-    if repeats(token)[0] == 0 or _operator(token) == "!":
+    if not _must_match(token):
         return frozenset()
     for key, value in token.items():
         if key.upper() in _TEXT_ATTRS:
@@ -98,7 +103,7 @@ def word_test(token: dict[str, Any]) -> dict[str, Any] | None:
     """A token pattern without its operator, where it must match somewhere and is decided by the word alone; else None."""
     test = {key: value for key, value in token.items() if key.upper() != "OP"}
     decided = test and {key.upper() for key in test} <= _WORD_ATTRS
-    return test if decided and repeats(token)[0] > 0 and _operator(token) != "!" else None
+    return test if decided and _must_match(token) else None
 
 
 def _extent(tokens: TokenPattern) -> int | None:
