@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -44,12 +45,23 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file in one step: a kill at any moment leaves the old file or the new one."""
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of `path` when the block ends well: a kill at any moment leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = sibling(path)
-    part.write_bytes(data)
+    try:
+        yield part
+    except BaseException:
+        remove(part)
+        raise
     os.replace(part, path)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one step."""
+    with replacing(path) as part:
+        part.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -100,6 +112,19 @@ def restore_folder(path: Path) -> None:
     if old.exists() and not path.exists():
         os.replace(old, path)
     remove(old)
+
+
+def need(module: str, extra: str) -> Any:
+    """A module of a package that only some workflows need.
+
+    Raises:
+        ValueError: "... is not installed: pip install -r requirements-EXTRA.txt ...".
+    """
+    try:
+        return import_module(module)
+    except ImportError:
+        package = module.split(".")[0]
+        raise ValueError(f"{package} is not installed: pip install -r requirements-{extra}.txt -c constraints.txt") from None
 
 
 def digest(data: bytes) -> str:

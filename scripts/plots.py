@@ -1,6 +1,5 @@
 """Figures of all workflows: one style, saved to files, readable at a glance."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,21 +8,22 @@ import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from scripts.files import sibling
+from scripts.files import replacing
 
 matplotlib.use("Agg")
 
 COLOURS = ("#9aa5b1", "#4c78a8", "#f58518", "#54a24b")
+PALETTE = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]  # for groups none of which is the baseline
 plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "quicksilver"}
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure in one step; the suffix says the format. Same figure, same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = sibling(path)
-    figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None)
+    with replacing(path) as part:
+        figure.savefig(
+            part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None
+        )
     plt.close(figure)
-    os.replace(part, path)
 
 
 def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> Figure:

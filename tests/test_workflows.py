@@ -1,13 +1,16 @@
 """A tiny run of each variant in a copy of the project, and of the user's own data in each format."""
 
+import gzip
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
 import srsly
+from spacy.tokens import DocBin
 
 from tests.conftest import TINY, copy_project, shared_data, weasel
 
@@ -23,21 +26,90 @@ def annotated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_static_vectors(annotated: Path) -> None:
+@pytest.fixture(scope="session")
+def vectors(annotated: Path) -> Path:
+    """The project in which the workflow `vectors` ran with few epochs."""
+    few = ["--vars.vectors.epochs", "2", "--vars.vectors.vector_size", "32"]
+    done = weasel(annotated, "vectors", ".", *few)
+    assert "epoch 2 of 2: loss" in done.stdout and "recall@10" in done.stdout
+    return annotated
+
+
+def test_vectors_from_text_to_patterns(vectors: Path) -> None:
+    made = vectors / "training/vectors"
+    scores = srsly.read_json(made / "metrics.json")
+    assert (
+        scores["words"] > 10_000
+        and scores["analogies"]["all"]["covered"] > 4_000
+        and scores["similarities"]["WordSim-353"]["covered"] > 250
+    )
+    members = list(srsly.read_jsonl(made / "members.jsonl"))
+    assert srsly.read_json(made / "classify.json")["members"] == len(members) == len(list(srsly.read_jsonl(made / "patterns.jsonl"))) > 12
+    assert len(list(srsly.read_jsonl(made / "ranking.jsonl"))) == len(members)
+    assert all((made / name).stat().st_size > 10_000 for name in ("tsne.png", "tsne.svg", "ranking.png"))
+    assert (made / "index/index.faiss").exists() and srsly.read_json(made / "index.json")["recall"] > 0.5
+    assert "skipping" in weasel(vectors, "vectors-train", ".", "--vars.vectors.epochs", "2", "--vars.vectors.vector_size", "32").stdout
+    assert "coffee" in weasel(vectors, "vectors-nearest", ".").stdout and "king" in weasel(vectors, "vectors-analogy", ".").stdout
+
+
+def test_patterns_of_the_class_go_into_ner(vectors: Path) -> None:
+    own = ["--vars.ner.patterns", "training/vectors/patterns.jsonl", "--vars.ner.texts", "texts.txt"]
+    (vectors / "texts.txt").write_text("We went to France and on to Turkey.\nMy phone has no signal in China.\n")
+    weasel(vectors, "ner-annotate", ".", *own)
+    assert set(srsly.read_json(vectors / "corpus/ner/stats.json")["labels"]) == {"COUNTRY"}
+    weasel(vectors, "ner-annotate", ".", *TINY)
+
+
+def test_static_vectors(vectors: Path) -> None:
+    weasel(vectors, "ner-vectors", ".", *FEW)
+    for name in ("model-best", "pipeline"):
+        pipeline = spacy.load(vectors / "training/ner-vectors" / name)
+        assert (
+            pipeline.vocab.vectors.shape[1] == 32 and pipeline.config["components"]["tok2vec"]["model"]["embed"]["include_static_vectors"]
+        )
+        assert np.array_equal(pipeline("PHONE")[0].vector, pipeline("phone")[0].vector) and pipeline("phone")[0].has_vector
+    assert json.loads((vectors / "training/ner-vectors/metrics.json").read_text())["test_texts"] == 150
+    assert (vectors / "packages/en_gadget_ner_vectors-0.1.0-py3-none-any.whl").exists()
+
+
+def test_static_vectors_in_textcat(vectors: Path) -> None:
+    """spaCy's own config for textcat takes the folder too."""
     nlp = spacy.blank("en")
-    rng = np.random.default_rng(0)
-    for line in srsly.read_jsonl(annotated / "assets/ner/texts.jsonl"):
-        for token in nlp.make_doc(line["text"]):
-            if not nlp.vocab.has_vector(token.text):
-                nlp.vocab.set_vector(token.text, rng.normal(size=16).astype("float32"))
-        if nlp.vocab.vectors.n_keys > 500:
-            break
-    nlp.to_disk(annotated / "training" / "some_vectors")
-    weasel(annotated, "ner-vectors", ".", *FEW, "--vars.vectors", "training/some_vectors")
-    pipeline = spacy.load(annotated / "training/ner-vectors/pipeline")
-    assert pipeline.vocab.vectors.shape[1] == 16 and pipeline.config["components"]["tok2vec"]["model"]["embed"]["include_static_vectors"]
-    assert json.loads((annotated / "training/ner-vectors/metrics.json").read_text())["test_texts"] == 150
-    assert (annotated / "packages/en_gadget_ner_vectors-0.1.0-py3-none-any.whl").exists()
+    lines = srsly.read_jsonl(vectors / "assets/ner/texts.jsonl")
+    docs = [nlp.make_doc(line["text"]) for line in lines]
+    for doc in docs:
+        doc.cats = {"WATCH": float("watch" in doc.text), "OTHER": float("watch" not in doc.text)}
+    for name, some in (("train", docs[:300]), ("dev", docs[300:400])):
+        DocBin(docs=some, store_user_data=True).to_disk(vectors / f"{name}.spacy")
+    run = [sys.executable, "-m", "spacy"]
+    subprocess.run([*run, "init", "config", "t.cfg", "--pipeline", "textcat", "--optimize", "accuracy"], cwd=vectors, check=True)
+    paths = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.vectors", "training/vectors/trained"]
+    subprocess.run([*run, "train", "t.cfg", "--output", "textcat", *paths, "--training.max_steps", "20"], cwd=vectors, check=True)
+    assert spacy.load(vectors / "textcat/model-last").vocab.vectors.shape[1] == 32
+
+
+def test_vectors_that_others_made(annotated: Path) -> None:
+    countries = [line["text"] for line in srsly.read_jsonl(annotated / "assets/vectors/countries.jsonl")]
+    words = [*countries, *(word for line in srsly.read_jsonl(annotated / "assets/vectors/groups.jsonl") for word in line["words"])]
+    words = [word.replace(" ", "_") for word in dict.fromkeys(words)] + [f"other{i}" for i in range(800)]
+    rows = np.random.default_rng(0).standard_normal((len(words), 24)).astype("f4")
+    rows[: len(countries), 0] += 6
+    lines = [word.encode() + b" " + row.tobytes() + b"\n" for word, row in zip(words, rows)]
+    (annotated / "v.bin.gz").write_bytes(gzip.compress(f"{len(words)} 24\n".encode() + b"".join(lines)))
+    ring = [[0, 0], [9, 0], [9, 9], [0, 0]]
+    norway = {"type": "Feature", "id": "NOR", "properties": {}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    srsly.write_json(annotated / "world.geo.json", {"type": "FeatureCollection", "features": [norway]})
+    own = [
+        "--vars.vectors.source",
+        "v.bin.gz",
+        "--vars.vectors.table",
+        "training/vectors/converted",
+        "--vars.vectors.world",
+        "world.geo.json",
+    ]
+    weasel(annotated, "vectors-pretrained", ".", *own)
+    assert srsly.read_json(annotated / "training/vectors/classify.json")["gold_r"] > 0.9
+    assert (annotated / "training/vectors/map.png").stat().st_size > 5_000
 
 
 @pytest.mark.parametrize(
@@ -45,7 +117,7 @@ def test_static_vectors(annotated: Path) -> None:
 )
 def test_vectors_that_are_none(annotated: Path, name: str, words: str) -> None:
     spacy.blank("en").to_disk(annotated / "training/empty")
-    done = weasel(annotated, "ner-vectors-train", ".", *FEW, "--vars.vectors", name, check=False)
+    done = weasel(annotated, "ner-vectors-train", ".", *FEW, "--vars.vectors.table", name, check=False)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
 
 

@@ -108,8 +108,8 @@ def vectors(name: Annotated[str, typer.Argument(help="a pipeline or a vectors fo
             shape = spacy.load(name).vocab.vectors.shape
     except OSError:
         raise ValueError(
-            f"no static vectors called {name!r}: install a pipeline that has some (python -m spacy download en_core_web_lg), "
-            "or make a folder with python -m spacy init vectors, and name it by vars.vectors"
+            f"no static vectors called {name!r}: train some (python -m weasel run vectors), convert some (vectors-convert), "
+            "or install a pipeline that has some (python -m spacy download en_core_web_lg), and name it by vars.vectors.table"
         ) from None
     if not shape[0] * shape[1]:
         raise ValueError(f"{name!r} has no static vectors: a pipeline whose name ends in md or lg has")

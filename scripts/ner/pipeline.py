@@ -9,12 +9,14 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.util import load_config
 
 from scripts.files import new_folder, replace_folder
 from scripts.ner.annotate import Annotator
 from scripts.ner.matching import Pattern
 from scripts.ner.patterns import needs_annotation, to_ruler
 from scripts.ner.scores import score
+from scripts.vectors.folder import keep_attr
 
 UseRuler = Literal["auto", "yes", "no"]
 
@@ -67,6 +69,8 @@ def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], ph
     Returns:
         what was chosen, with the dev scores that it was chosen by.
     """
+    vectors = load_config(new / "model-best" / "config.cfg", interpolate=True)["paths"].get("vectors")
+    keep_attr(new / "model-best", Path(vectors or ""))
     nlp = spacy.load(new / "model-best")
     choice: dict[str, Any] = {"ruler": False, "dev": {"model": score(predict(nlp, dev))}}
     if patterns and use_ruler == "auto" and needs_annotation(patterns):
@@ -81,6 +85,7 @@ def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], ph
         nlp = ruled if choice["ruler"] else nlp
     with new_folder(folder / "pipeline") as pipeline:
         nlp.to_disk(pipeline)
+        keep_attr(pipeline, new / "model-best")
     replace_folder(new / "model-best", folder / "model-best")
     (new / "log.jsonl").replace(folder / "log.jsonl")
     return choice

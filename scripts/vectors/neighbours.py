@@ -1,0 +1,229 @@
+"""Look words up in a spaCy vectors folder, and find their nearest neighbours: exactly, in blocks, or fast, with an index."""
+
+import difflib
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import srsly
+from spacy.strings import get_string_id
+
+from scripts.files import need, new_folder, progress_bar
+from scripts.vectors.folder import normalised
+from scripts.vectors.sources import Floats2d
+
+Ints2d = npt.NDArray[np.int64]
+BLOCK = 2**14  # rows compared at once: 20 MB of width 300, which caches like
+QUERIES = 1_024  # queries compared at once
+TRAINING_ROWS = 50  # rows for each cell of the index that its centre is found from
+PROBED = 16  # one of so many cells is searched
+ALONE = 10  # queries that the exact search gets one by one
+LOOKED_OVER = 50_000  # words that are searched for one that was misspelt
+
+
+@dataclass
+class WordVectors:
+    """Word vectors on disk: the table is mapped, not read."""
+
+    path: Path
+    table: Floats2d  # (n_rows, width)
+    words: list[str]  # for each row the word that is its own, the most frequent first
+    key2row: dict[int, int] = field(repr=False)
+    lower: bool = False  # the words are lower-cased
+
+    def row(self, word: str) -> int | None:
+        """The row of a word, also with underscores for its spaces, in lower case, or with a capital; None if there is none."""
+        joined = word.replace(" ", "_")
+        for form in dict.fromkeys((word, joined, word.lower(), joined.lower(), word.title(), joined.title())):
+            if (row := self.key2row.get(get_string_id(form))) is not None:
+                return row
+        return None
+
+    def rows(self, words: Iterable[str]) -> list[int]:
+        """The rows of words.
+
+        Raises:
+            ValueError: "no vector for ...", with words that are spelt alike.
+        """
+        found = []
+        for word in words:
+            if (row := self.row(word)) is None:
+                alike = difflib.get_close_matches(word, self.words[:LOOKED_OVER], n=3)
+                raise ValueError(f"no vector for {word!r} in {self.path}" + (f": did you mean {' or '.join(alike)}?" if alike else ""))
+            found.append(row)
+        return found
+
+    def vectors(self, words: Sequence[str]) -> Floats2d:
+        """Vectors of length 1 of words, (n_words, width). Raises as `rows` does."""
+        return normalised(self.table[self.rows(words)])
+
+
+def read_folder(path: Path) -> WordVectors:
+    """Open a spaCy vectors folder, or the folder of a pipeline that has static vectors.
+
+    Raises:
+        ValueError: "no vectors in ...".
+    """
+    try:
+        table = np.load(path / "vocab" / "vectors", mmap_mode="r")
+        key2row: dict[int, int] = srsly.read_msgpack(path / "vocab" / "key2row")
+        strings = {get_string_id(word): word for word in srsly.read_json(path / "vocab" / "strings.json")}
+    except (OSError, ValueError) as error:
+        raise ValueError(f"no vectors in {path}: make them with vectors-train or vectors-convert ({error})") from error
+    if not len(table) or not key2row:
+        raise ValueError(f"no vectors in {path}: the table is empty")
+    words = [""] * len(table)
+    for key, row in key2row.items():
+        words[row] = words[row] or strings[key]
+    return WordVectors(path, table, words, key2row, not any(word != word.lower() for word in words[:LOOKED_OVER]))
+
+
+def top_k(table: Floats2d, queries: Floats2d, k: int, title: str = "") -> tuple[Ints2d, Floats2d]:
+    """The k rows of a table that are nearest to each query by cosine: exact, block after block, so that no table is too large.
+
+    Args:
+        table: (n_rows, width), in memory or mapped.
+        queries: (n_queries, width), of any length.
+        k: how many; no more than there are rows.
+        title: of the progress bar; "" for none.
+
+    Returns:
+        Rows, (n_queries, k), nearest first and the first of those equally near, and their cosines, (n_queries, k).
+    """
+    if not 0 < k <= len(table):
+        raise ValueError(f"can't find {k} neighbours in a table of {len(table)} rows")
+    best_rows = np.full((len(queries), k), -1, "i8")
+    best = np.full((len(queries), k), -np.inf, "f4")
+    bar = progress_bar(title, len(table) * len(queries), "pair") if title else None
+    for first in range(0, len(queries), QUERIES):
+        some = slice(first, first + QUERIES)
+        directions = np.ascontiguousarray(normalised(queries[some]))
+        for start in range(0, len(table), BLOCK):
+            part = np.ascontiguousarray(table[start : start + BLOCK])
+            lengths = np.sqrt(np.einsum("ij,ij->i", part, part))
+            cosines = directions @ part.T
+            cosines /= np.where(lengths == 0, np.inf, lengths)
+            _merge(best_rows[some], best[some], cosines, start)
+            if bar is not None:
+                bar.update(cosines.size)
+    if bar is not None:
+        bar.close()
+    return best_rows, best
+
+
+def _merge(best_rows: Ints2d, best: Floats2d, cosines: Floats2d, start: int) -> None:
+    """Put the cosines of a block, (n_queries, n_block), among the best, (n_queries, k) each, where they belong."""
+    k = best.shape[1]
+    for place in np.flatnonzero((cosines > best[:, -1:]).any(axis=1)):
+        line = cosines[place]
+        new = np.flatnonzero(line > best[place, -1])
+        if len(new) > 4 * k:
+            new = new[line[new] >= np.partition(line[new], -k)[-k]]
+        rows = np.concatenate([best_rows[place], new + start])
+        values = np.concatenate([best[place], line[new]])
+        order = np.argsort(-values, kind="stable")[:k]
+        best_rows[place], best[place] = rows[order], values[order]
+
+
+def combine(vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()) -> tuple[Floats2d, list[int]]:
+    """One direction, (1, width), out of groups of words, each group the mean of its unit vectors, and the rows of all these words.
+
+    This is 3CosAdd (Mikolov et al. 2013, "Linguistic regularities in continuous space word representations").
+    """
+    total = np.zeros((1, vectors.table.shape[1]), "f4")
+    rows: list[int] = []
+    for sign, groups in ((1, positive), (-1, negative)):
+        for group in groups:
+            total += sign * vectors.vectors(group).mean(axis=0)
+            rows += vectors.rows(group)
+    return total, rows
+
+
+def nearest(
+    vectors: WordVectors,
+    positive: Sequence[Sequence[str]],
+    negative: Sequence[Sequence[str]] = (),
+    k: int = 10,
+    index: "Index | None" = None,
+) -> list[tuple[str, float]]:
+    """The words nearest to a combination of words, none of which is among them, with their cosines."""
+    query, used = combine(vectors, positive, negative)
+    wanted = min(k + len(set(used)), len(vectors.table))
+    rows, cosines = index.top_k(vectors.table, query, wanted) if index else top_k(vectors.table, query, wanted)
+    found = [(vectors.words[row], float(cosine)) for row, cosine in zip(rows[0], cosines[0]) if row not in used and row >= 0]
+    return found[:k]
+
+
+class Index:
+    """An approximate index: faiss's IVF over 8-bit vectors finds candidates, the table itself puts them in order."""
+
+    def __init__(self, cells: Any) -> None:
+        self.cells = cells
+
+    @classmethod
+    def build(cls, table: Floats2d, seed: int = 0) -> "Index":
+        """Index a table, (n_rows, width), in blocks; of it, memory holds a sample and one byte a number."""
+        faiss = need("faiss", "vectors")
+        n_cells = max(1, min(2 ** round(np.log2(4 * np.sqrt(len(table)))), len(table) // TRAINING_ROWS))
+        cells = faiss.index_factory(table.shape[1], f"IVF{n_cells},SQ8", faiss.METRIC_INNER_PRODUCT)
+        cells.cp.seed = seed
+        cells.cp.max_points_per_centroid = TRAINING_ROWS
+        cells.cp.min_points_per_centroid = 1
+        sample = np.sort(np.random.default_rng(seed).choice(len(table), min(len(table), n_cells * TRAINING_ROWS), replace=False))
+        cells.train(normalised(table[sample]))
+        with progress_bar("index", len(table), "row") as bar:
+            for start in range(0, len(table), BLOCK):
+                cells.add(normalised(table[start : start + BLOCK]))
+                bar.update(min(BLOCK, len(table) - start))
+        cells.nprobe = max(1, n_cells // PROBED)
+        return cls(cells)
+
+    def top_k(self, table: Floats2d, queries: Floats2d, k: int) -> tuple[Ints2d, Floats2d]:
+        """As `top_k`, nearly; -1 where fewer were found."""
+        _, candidates = self.cells.search(normalised(queries), min(4 * k, len(table)))
+        rows, cosines = np.full((len(queries), k), -1, "i8"), np.full((len(queries), k), -np.inf, "f4")
+        for place, (query, found) in enumerate(zip(normalised(queries), candidates)):
+            found = np.sort(found[found >= 0])
+            values = normalised(table[found]) @ query
+            order = np.argsort(-values, kind="stable")[:k]
+            rows[place, : len(order)], cosines[place, : len(order)] = found[order], values[order]
+        return rows, cosines
+
+    def write(self, path: Path) -> None:
+        """Write the index into a folder, whole or not at all."""
+        with new_folder(path) as part:
+            need("faiss", "vectors").write_index(self.cells, str(part / "index.faiss"))
+
+    @classmethod
+    def read(cls, path: Path) -> "Index":
+        """Read what `write` wrote.
+
+        Raises:
+            ValueError: "no index in ...".
+        """
+        try:
+            return cls(need("faiss", "vectors").read_index(str(path / "index.faiss")))
+        except RuntimeError:
+            raise ValueError(f"no index in {path}: make it with python -m weasel run vectors-neighbours") from None
+
+
+def compare(table: Floats2d, index: Index, k: int, n_queries: int, seed: int) -> dict[str, float]:
+    """Recall of an index beside the exact search on random rows of the table, and milliseconds a query of both."""
+    rows = np.random.default_rng(seed).choice(len(table), min(n_queries, len(table)), replace=False)
+    queries, k = np.asarray(table[rows]), min(k, len(table))
+    start = time.perf_counter()
+    exact, _ = top_k(table, queries, k)
+    batch = time.perf_counter()
+    for query in queries[:ALONE]:
+        top_k(table, query[None], k)
+    alone = time.perf_counter()
+    near = [index.top_k(table, query[None], k)[0][0] for query in queries]
+    end = time.perf_counter()
+    recall = float(np.mean([len(set(a) & set(b)) / k for a, b in zip(exact.tolist(), near)]))
+    times = {"index_ms": end - alone, "batch_ms": batch - start}
+    per_query = {name: 1_000 * seconds / len(queries) for name, seconds in times.items()}
+    return {"recall": recall, **per_query, "exact_ms": 1_000 * (alone - batch) / min(ALONE, len(queries)), "k": k}

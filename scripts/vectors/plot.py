@@ -1,0 +1,84 @@
+"""Draw groups of words as points of a plane (t-SNE), their names kept apart."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from scripts.corpus import read_jsonl
+from scripts.files import need
+from scripts.plots import PALETTE
+from scripts.vectors.neighbours import WordVectors
+from scripts.vectors.sources import Floats2d
+
+MOST_NAMED = 150  # words; more names than that cover each other
+
+
+def read_groups(path: Path) -> dict[str, list[str]]:
+    """Named groups of words: JSONL with a "group" and its "words" a line.
+
+    Raises:
+        ValueError: "FILE:LINE: no group ...", or "FILE: no group in it".
+    """
+    groups: dict[str, list[str]] = {}
+    for number, record in read_jsonl(path):
+        name, words = record.get("group"), record.get("words")
+        if not isinstance(name, str) or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f'{path}:{number}: no group: each line should be {{"group": "sports", "words": ["tennis", ...]}}')
+        groups[name] = words
+    if not groups:
+        raise ValueError(f"{path}: no group in it")
+    return groups
+
+
+def known_words(vectors: WordVectors, groups: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[str]], list[str]]:
+    """The words of the groups that have vectors, and those that have none.
+
+    Raises:
+        ValueError: "fewer than five words ...".
+    """
+    known = {name: [word for word in words if vectors.row(word) is not None] for name, words in groups.items()}
+    if sum(map(len, known.values())) < 5:
+        raise ValueError(f"fewer than five words of the groups have vectors in {vectors.path}: there is nothing to draw")
+    return known, [word for words in groups.values() for word in words if vectors.row(word) is None]
+
+
+def project(rows: Floats2d, seed: int = 0) -> Floats2d:
+    """Places in a plane, (n, 2), of vectors, (n, width): t-SNE (van der Maaten and Hinton 2008) by cosine, from PCA."""
+    manifold = need("sklearn.manifold", "vectors")
+    perplexity = min(30, (len(rows) - 1) / 3)
+    tsne = manifold.TSNE(n_components=2, metric="cosine", init="pca", perplexity=perplexity, random_state=seed)
+    return np.asarray(tsne.fit_transform(rows), "f4")
+
+
+def draw(groups: Mapping[str, Sequence[str]], places: Floats2d, title: str) -> Figure:
+    """A point for each word, (n, 2) in the order of the groups, a colour for each group, and names that do not cover each other."""
+    adjust_text = need("adjustText", "vectors").adjust_text
+    figure, axes = plt.subplots(figsize=(11, 8))
+    names: list[Text] = []
+    start = 0
+    for (name, words), colour in zip(groups.items(), cycle(PALETTE)):
+        some = places[start : start + len(words)]
+        start += len(words)
+        axes.scatter(some[:, 0], some[:, 1], s=22, color=colour, label=f"{name} ({len(words)})")
+        names += [axes.text(x, y, word, fontsize=8, color=colour) for (x, y), word in zip(some.tolist(), words)]
+    for text in names[MOST_NAMED:]:
+        text.remove()
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(title, loc="left")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    adjust_text(
+        names[:MOST_NAMED],
+        x=places[:, 0],
+        y=places[:, 1],
+        ax=axes,
+        expand=(1.15, 1.5),
+        arrowprops={"arrowstyle": "-", "color": "#c0c0c0", "lw": 0.5},
+    )
+    return figure

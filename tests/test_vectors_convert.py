@@ -1,0 +1,242 @@
+"""Word vectors of every format become the folder that spaCy itself would make of them; damaged files become one line."""
+
+import gzip
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+import srsly
+from gensim.models import KeyedVectors
+
+from scripts.vectors.convert import convert, describe
+from scripts.vectors.folder import write_folder
+from tests.conftest import run_module, shared_data
+
+WORDS = ["the", "of", "phone", "Phone", "New_York", "café", "naïve", "🙂", "42", "x"] + [f"word{i}" for i in range(190)]
+WIDTH = 20
+
+
+@pytest.fixture(scope="module")
+def known() -> KeyedVectors:
+    """200 words and vectors, three of which are alike."""
+    rows = np.random.default_rng(0).standard_normal((len(WORDS), WIDTH)).astype("f4").round(4)
+    rows[[50, 120]] = rows[7]
+    vectors = KeyedVectors(WIDTH)
+    vectors.add_vectors(WORDS, rows)
+    return vectors
+
+
+def write(known: KeyedVectors, path: Path) -> Path:
+    """The vectors in the format that the path's suffixes name."""
+    plain = path.with_suffix("") if path.suffix == ".gz" else path
+    if path.suffix == ".kv":
+        known.save(str(path))
+    elif path.suffix == ".zip":
+        known.save_word2vec_format(str(path.with_suffix(".txt")), write_header=False)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("small.txt", "a 1 2\n")
+            archive.write(path.with_suffix(".txt"), "large.txt")
+    else:
+        known.save_word2vec_format(str(plain), binary=plain.suffix == ".bin", write_header="glove" not in path.name)
+        if plain.suffix == ".vec":  # fastText ends each line with a space
+            plain.write_bytes(plain.read_bytes().replace(b"\n", b" \n"))
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(plain.read_bytes()))
+    return path
+
+
+@pytest.mark.parametrize("name", ["v.bin", "v.bin.gz", "v.txt", "v.txt.gz", "glove.txt", "glove.zip", "v.vec", "v.kv"])
+def test_each_format_gives_the_same_folder(known: KeyedVectors, tmp_path: Path, name: str) -> None:
+    written = convert(write(known, tmp_path / name), tmp_path / "out")
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    assert (written.words, written.rows, written.width) == (200, 200, WIDTH) and not written.left_out
+    assert [vectors.strings[key] for key in vectors.key2row] == WORDS
+    assert np.array_equal(vectors.data, known.vectors)
+
+
+def test_large_kv_with_its_table_beside_it(known: KeyedVectors, tmp_path: Path) -> None:
+    known.save(str(tmp_path / "v.kv"), separately=["vectors"])
+    assert (tmp_path / "v.kv.vectors.npy").exists()
+    convert(tmp_path / "v.kv", tmp_path / "out")
+    assert np.array_equal(spacy.load(tmp_path / "out").vocab.vectors.data, known.vectors)
+
+
+def test_equals_spacys_own_conversion(tmp_path: Path) -> None:
+    """Without rows that are alike: those make spaCy sort the table by value."""
+    rng = np.random.default_rng(1)
+    vectors = KeyedVectors(WIDTH)
+    vectors.add_vectors(WORDS, rng.standard_normal((len(WORDS), WIDTH)).astype("f4"))
+    vectors.save_word2vec_format(str(tmp_path / "v.txt"))
+    convert(tmp_path / "v.txt", tmp_path / "ours", prune=50)
+    convert(tmp_path / "v.txt", tmp_path / "whole")
+    for options, name in (((), "whole"), (("--prune", "50"), "ours")):
+        command = [sys.executable, "-m", "spacy", "init", "vectors", "en", "v.txt", "spacys", *options]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        ours, spacys = spacy.load(tmp_path / name), spacy.load(tmp_path / "spacys")
+        assert ours.vocab.vectors.key2row == spacys.vocab.vectors.key2row
+        assert np.array_equal(ours.vocab.vectors.data, spacys.vocab.vectors.data)
+        assert set(WORDS) <= set(ours.vocab.strings) <= set(spacys.vocab.strings)
+        assert ours("phone New_York")[0].similarity(ours("café")[0]) == spacys("phone")[0].similarity(spacys("café")[0])
+        assert {**ours.meta["vectors"], "name": ""} == {**spacys.meta["vectors"], "name": ""}
+
+
+def test_prune_keeps_the_most_frequent_where_rows_are_alike(known: KeyedVectors, tmp_path: Path) -> None:
+    written = convert(write(known, tmp_path / "v.bin"), tmp_path / "out", prune=100)
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    assert (written.words, written.rows) == (200, 100)
+    assert [vectors.strings[key] for key, row in vectors.key2row.items()][:100] == WORDS[:100]
+    assert vectors.key2row[vectors.strings["word110"]] == 7  # WORDS[120] has the vector of WORDS[7]
+
+
+def test_limit_keeps_the_first(known: KeyedVectors, tmp_path: Path) -> None:
+    convert(write(known, tmp_path / "v.bin"), tmp_path / "out", limit=30, prune=10)
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    assert vectors.n_keys == 30 and vectors.shape == (10, WIDTH)
+
+
+def test_lower_survives_a_reload(known: KeyedVectors, tmp_path: Path) -> None:
+    written = convert(write(known, tmp_path / "v.bin"), tmp_path / "out", attr="LOWER")
+    nlp = spacy.load(tmp_path / "out")
+    assert written.left_out == {"word came before": 1}  # Phone
+    assert np.array_equal(nlp("PHONE")[0].vector, known["phone"]) and np.array_equal(nlp("new_york")[0].vector, known["New_York"])
+
+
+def test_what_is_of_no_use_is_counted_and_left_out(tmp_path: Path) -> None:
+    lines = [b"the 1 2", b"\xff\xfe 1 2", b"nothing nan 2", b"far inf 2", b"the 3 4", b"New York 5 6", b"of 7 8"]
+    (tmp_path / "glove.txt").write_bytes(b"\n".join(lines) + b"\n")
+    written = convert(tmp_path / "glove.txt", tmp_path / "out")
+    assert written.left_out == {"word is not UTF-8": 1, "vector has NaN or infinity": 2, "word came before": 1}
+    assert written.with_spaces == 1 and "1 words have spaces" in describe(written, tmp_path)
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    assert [vectors.strings[key] for key in vectors.key2row] == ["the", "New York", "of"]
+    assert vectors.data.tolist() == [[1, 2], [5, 6], [7, 8]]
+
+
+def cut(data: bytes) -> bytes:
+    return data[:-30]
+
+
+DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
+    ("v.bin", cut, "ends early or is damaged (its header promises 200 rows, 199 are there)"),
+    ("v.bin", lambda data: data.replace(b"200 20", b"900000000 20", 1), "its header promises 900,000,000 rows of width 20"),
+    (
+        "v.bin.gz",
+        lambda data: gzip.compress(gzip.decompress(data).replace(b"200 20", b"900000000 20", 1)),
+        "its header promises 900,000,000",
+    ),
+    ("v.bin", lambda data: data + b"more 1234", "more rows than the 200 that its header promises"),
+    ("v.bin", lambda data: data.replace(b"200 20", b"200 21", 1), "ends early or is damaged"),
+    ("v.bin", lambda data: data.replace(b"200 20", b"100 40", 1), "or another width"),
+    ("v.bin.gz", cut, "ends early or is damaged"),
+    ("v.txt.gz", cut, "ends early or is damaged"),
+    ("v.txt.gz", lambda data: b"no gzip at all", "ends early or is damaged"),
+    ("v.txt", lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n", "its header promises 200 rows, 198 are there"),
+    ("v.txt", lambda data: data + b"more" + b" 1" * WIDTH + b"\n", "more rows than the 200"),
+    ("v.txt", lambda data: data.replace(b"word5 ", b"word5 1 2 ", 1)[:-9], "the first row has 20"),
+    (
+        "glove.txt",
+        lambda data: data.replace(b"\nword5 ", b"\nword5\xc2\xa0", 1),
+        "glove.txt:16: 19 numbers after the word, but the first row has 20",
+    ),
+    ("glove.txt", lambda data: data.replace(b"\nof ", b"\nof x", 1), "glove.txt:2: something that is no number"),
+    ("v.txt", lambda data: b"", "empty"),
+    ("v.bin", lambda data: b"", "empty"),
+    ("v.kv", lambda data: b"", "not gensim's KeyedVectors"),
+    ("v.kv", cut, "not gensim's KeyedVectors"),
+    ("glove.zip", cut, "not a zip, or one that was cut short"),
+    ("v.txt", lambda data: b"Just some prose.\nAnd more of it.\n", "no word vectors"),
+    ("v.bin", lambda data: b"Just some prose.\nAnd more of it.\n", "no word vectors"),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "words"), DAMAGE)
+def test_damage_is_named_and_leaves_nothing(
+    known: KeyedVectors, tmp_path: Path, name: str, damage: Callable[[bytes], bytes], words: str
+) -> None:
+    path = write(known, tmp_path / name)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r".") as raised:
+        convert(path, tmp_path / "out" / "vectors")
+    assert words in str(raised.value) and str(path) in str(raised.value)
+    assert not (tmp_path / "out").exists() or not os.listdir(tmp_path / "out")
+
+
+def test_text_given_as_binary_and_the_other_way(known: KeyedVectors, tmp_path: Path) -> None:
+    text, binary = write(known, tmp_path / "a.txt"), write(known, tmp_path / "b.bin")
+    with pytest.raises(ValueError, match=r"holds text, not word2vec's binary format: rename it to \.txt"):
+        convert(text.rename(tmp_path / "a.bin"), tmp_path / "out")
+    with pytest.raises(ValueError, match=r"rename it to \.bin"):
+        convert(binary.rename(tmp_path / "b.txt"), tmp_path / "out")
+
+
+def test_names_that_say_nothing_are_read_by_content(known: KeyedVectors, tmp_path: Path) -> None:
+    """The asset word2vec-google-news-300.gz has no .bin in its name."""
+    path = write(known, tmp_path / "v.bin.gz").rename(tmp_path / "word2vec-google-news-300.gz")
+    assert convert(path, tmp_path / "out").words == 200
+
+
+def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "harm"),)
+
+    (tmp_path / "v.kv").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(ValueError, match="has no place in word vectors"):
+        convert(tmp_path / "v.kv", tmp_path / "out")
+    assert not (tmp_path / "harm").exists()
+
+
+def test_members_of_a_zip(known: KeyedVectors, tmp_path: Path) -> None:
+    path = write(known, tmp_path / "glove.zip")
+    assert convert(path, tmp_path / "out", member="small.txt").words == 1
+    with pytest.raises(ValueError, match=r"no file 'none.txt' in it: there is small.txt, large.txt"):
+        convert(path, tmp_path / "out", member="none.txt")
+
+
+def test_an_old_folder_stays_where_a_new_one_fails(known: KeyedVectors, tmp_path: Path) -> None:
+    convert(write(known, tmp_path / "v.bin"), tmp_path / "out")
+    (tmp_path / "v.bin").write_bytes((tmp_path / "v.bin").read_bytes()[:-40])
+    with pytest.raises(ValueError, match="ends early"):
+        convert(tmp_path / "v.bin", tmp_path / "out")
+    assert spacy.load(tmp_path / "out").vocab.vectors.n_keys == 200
+
+
+def test_nothing_left_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("a nan nan\n")
+    with pytest.raises(ValueError, match="no vector is left"):
+        convert(tmp_path / "v.txt", tmp_path / "out")
+
+
+def test_same_input_same_bytes_and_another_table_another_meta(known: KeyedVectors, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        convert(write(known, tmp_path / "v.bin"), tmp_path / name / "out")
+    files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
+    assert files and all(path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() for path in files)
+    rows = np.ones((1, 3), "f4")
+    for value in (1, 2):
+        write_folder(tmp_path / str(value), [([b"a"], rows * value)], 3)
+    assert (tmp_path / "1/meta.json").read_text() != (tmp_path / "2/meta.json").read_text()
+
+
+def test_the_command_prints_one_line(tmp_path: Path) -> None:
+    done = run_module(Path.cwd(), "scripts.vectors", "convert", str(tmp_path / "none.bin"), str(tmp_path / "out"))
+    assert done.returncode == 1 and "does not exist" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_real_words(tmp_path: Path) -> None:
+    path = shared_data() / "vectors" / "wordvecs1000.json"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    vectors = srsly.read_json(path)["vectors"]
+    lines = [f"{word} {' '.join(map(str, numbers))}" for word, numbers in vectors.items()]
+    (tmp_path / "glove.txt").write_text("\n".join(lines), encoding="utf8")
+    assert convert(tmp_path / "glove.txt", tmp_path / "out").words == 1_000
+    nlp = spacy.load(tmp_path / "out")
+    assert nlp("mother")[0].similarity(nlp("father")[0]) > 0.7 > nlp("mother")[0].similarity(nlp("city")[0])
