@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,7 @@ def write_binary(path: Path, n_rows: int) -> None:
         file.write(f"{n_rows} {WIDTH}\n".encode())
         for words, rows in made_up_blocks(n_rows):
             file.write(b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip(words, rows)))
+    os.sync()  # or the system would still be writing it when it is read
 
 
 def write_text(path: Path, n_rows: int) -> None:

@@ -68,9 +68,8 @@ def write_folder(
             for new_words, keys, rows in _cleaned(blocks, attr, limit, key2row, written):
                 words += new_words
                 n_kept = min(len(rows), prune - written.rows) if prune else len(rows)
-                content = rows[:n_kept].tobytes()
-                file.write(content)
-                checksum = crc32(content, checksum)
+                file.write(np.ascontiguousarray(rows[:n_kept]).data)
+                checksum = crc32(np.ascontiguousarray(rows[:n_kept].sum(axis=1)).data, checksum)
                 if prune and n_kept:
                     kept.append(rows[:n_kept])
                 key2row.update(zip(keys, range(written.rows, written.rows + n_kept)))
@@ -114,10 +113,15 @@ def _cleaned(
         if attr == "LOWER":
             words = [word and word.lower() for word in words]
         keys = [get_string_id(word) if word else 0 for word in words]
-        finite: list[bool] = np.asarray(np.isfinite(rows).all(axis=1)).tolist()
         new = set(keys)
-        if len(new) < len(keys) or 0 in new or not new.isdisjoint(taken) or not all(finite):
-            places = list(_useful(words, keys, finite, taken, written))
+        if (
+            len(new) < len(keys)
+            or 0 in new
+            or not taken.keys().isdisjoint(new)
+            or not np.isfinite(rows @ np.ones(rows.shape[1], "f4")).all()
+        ):
+            finite = np.asarray(np.isfinite(rows).all(axis=1))
+            places = list(_useful(words, keys, finite.tolist(), taken, written))
             words, keys, rows = [words[place] for place in places], [keys[place] for place in places], rows[places]
         words, keys, rows = words[:left], keys[:left], rows[:left]
         left -= len(words)

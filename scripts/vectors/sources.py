@@ -20,7 +20,7 @@ from scripts.files import progress_bar
 Floats2d = npt.NDArray[np.float32]
 Block = tuple[list[bytes], Floats2d]  # words (UTF-8, if all is well) and their vectors, (n_words, width)
 
-CHUNK = 10 * 2**20  # bytes read at a time
+CHUNK = 4 * 2**20  # bytes read at a time
 HEAD = 2**20  # bytes looked at to tell one format from another
 LONGEST_WORD = 10_000  # bytes; no space within them, and this is no word2vec file
 LONGEST_LINE = 16 * 2**20  # bytes
@@ -144,13 +144,14 @@ def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | N
     assert promised is not None
     size, done, at = 4 * width, 0, 0
     words: list[bytes] = []
-    rows: list[bytes] = []
+    rows: list[memoryview] = []
+    view = memoryview(buffer)
     while done < promised:
         space = buffer.find(b" ", at, at + LONGEST_WORD)
         end = space + 1 + size
         if space >= 0 and end <= len(buffer):
             words.append(buffer[at:space].lstrip(b"\n"))
-            rows.append(buffer[space + 1 : end])
+            rows.append(view[space + 1 : end])
             at, done = end, done + 1
             continue
         if space < 0 and len(buffer) - at >= LONGEST_WORD:
@@ -161,6 +162,7 @@ def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | N
         if not (chunk := reader.read()):
             raise reader.cut_short(f"its header promises {promised:,} rows, {done:,} are there")
         buffer, at = buffer[at:] + chunk, 0
+        view = memoryview(buffer)
     if words:
         yield words, np.frombuffer(b"".join(rows), "<f4").reshape(-1, width)
     if (buffer[at:] + reader.read()).strip(b"\r\n"):

@@ -4,8 +4,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from scripts.files import digest, need, new_folder, progress_bar, remove, replacing, restore_folder
 from scripts.vectors.folder import Attr, Written, write_folder
@@ -14,6 +18,8 @@ from scripts.vectors.sources import Block
 Algorithm = Literal["skip-gram", "cbow"]
 FIRST_ALPHA, LAST_ALPHA = 0.025, 0.0001  # learning rate: gensim's, falling in a straight line
 ROWS = 10_000  # written at once
+SAMPLED = 5_000  # sentences that the loss is measured on
+Ints2d = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,39 @@ class Settings:
     epochs: int = 5
     seed: int = 0
     workers: int = 1  # with more, no two runs are the same
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Places in the sentences that the loss is measured at after each epoch. (gensim's own sum is a float32 and loses digits.)"""
+
+    contexts: Ints2d  # (n_places, n_context), -1 for none
+    words: Ints2d  # (n_places, 1 + negative): the word that is there, then words drawn by gensim's noise distribution
+
+    @classmethod
+    def draw(cls, sentences: Path, model: Any, settings: Settings) -> "Sample":
+        """A place in each of some sentences, spread over the file: its word, and one word of its context, or for CBOW all."""
+        rng, known = np.random.default_rng(settings.seed), model.wv.key_to_index
+        contexts, words = [], []
+        with sentences.open(encoding="utf8") as lines:
+            for line in islice(lines, 0, None, max(1, model.corpus_count // SAMPLED)):
+                rows = [known[word] for word in line.split() if word in known]
+                if len(rows) > 1:
+                    at = int(rng.integers(len(rows)))
+                    around = rows[max(0, at - settings.window) : at] + rows[at + 1 : at + 1 + settings.window]
+                    some = around if settings.algorithm == "cbow" else [around[int(rng.integers(len(around)))]]
+                    contexts.append(some + [-1] * (2 * settings.window - len(some)))
+                    words.append(rows[at])
+        noise = np.searchsorted(model.cum_table, rng.integers(model.cum_table[-1], size=(len(words), settings.negative)))
+        return cls(np.array(contexts, "i8"), np.column_stack([np.array(words, "i8"), noise]))
+
+    def loss(self, model: Any) -> float:
+        """Mean of the negative sampling loss, -log s(v.u) - sum log s(-v.u'), in nats a place."""
+        there = (self.contexts >= 0)[..., None]
+        means = (model.wv.vectors[self.contexts] * there).sum(axis=1) / there.sum(axis=1)
+        products = np.einsum("nw,nkw->nk", means, model.syn1neg[self.words])
+        products[:, 1:] *= -1
+        return float(np.logaddexp(0, -products).sum(axis=1).mean())
 
 
 def find_phrases(sentences: Path, output: Path, min_count: int, threshold: float = 10.0) -> int:
@@ -47,7 +86,7 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
 
     Args:
         sentences: the file.
-        checkpoint: a folder that is there between the first epoch and the end of `finish`.
+        checkpoint: a folder that is there from the first epoch until `finish` removes it.
         settings: for gensim. Same settings, same sentences, one worker: same vectors.
 
     Returns:
@@ -64,12 +103,12 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
         model = word2vec.Word2Vec(
             sg=int(settings.algorithm == "skip-gram"),
             **{key: value for key, value in asdict(settings).items() if key != "algorithm"},
-            compute_loss=True,
         )
         model.build_vocab(corpus_file=str(sentences))
         model.quicksilver = {"name": name, "epochs": 0, "losses": []}
     if not len(model.wv):
         raise ValueError(f"no word comes {settings.min_count} times or more in {sentences}: lower vars.vectors.min_count or add texts")
+    sample = Sample.draw(sentences, model, settings)
     step = (FIRST_ALPHA - LAST_ALPHA) / settings.epochs
     for epoch in range(model.quicksilver["epochs"], settings.epochs):
         alpha = FIRST_ALPHA - epoch * step
@@ -81,17 +120,15 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
                 epochs=1,
                 start_alpha=alpha,
                 end_alpha=alpha - step,
-                compute_loss=True,
                 report_delay=0.5,
             )
-        loss = model.get_latest_training_loss() / model.corpus_total_words
+        loss = sample.loss(model)
         model.quicksilver["epochs"] = epoch + 1
         model.quicksilver["losses"].append(loss)
-        print(
-            f"epoch {epoch + 1} of {settings.epochs}: loss {loss:.3f} a word, {model.total_train_time:.1f} s of training so far", flush=True
-        )
-        with new_folder(checkpoint) as part:
-            model.save(str(part / "model"))
+        print(f"epoch {epoch + 1} of {settings.epochs}: loss {loss:.3f}, {model.total_train_time:.1f} s of training so far", flush=True)
+        if epoch + 1 < settings.epochs:
+            with new_folder(checkpoint) as part:
+                model.save(str(part / "model"))
     return model
 
 
