@@ -52,10 +52,10 @@ def replacing(path: Path) -> Iterator[Path]:
     part = sibling(path)
     try:
         yield part
+        os.replace(part, path)
     except BaseException:
         remove(part)
         raise
-    os.replace(part, path)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -80,8 +80,20 @@ def write_jsonl(path: Path, lines: Iterable[Any]) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that takes the place of `path` when the block ends well; else `path` stays as it was."""
+def new_folder(path: Path, marker: str = "") -> Iterator[Path]:
+    """A folder to fill that takes the place of `path` when the block ends well; else `path` stays as it was.
+
+    Args:
+        path: the folder.
+        marker: a file that is in each folder of this kind: a folder with other things in it is not replaced.
+
+    Raises:
+        ValueError: "... is a file ..." or "... holds other things ...".
+    """
+    if path.is_file():
+        raise ValueError(f"{path} is a file: give a folder, which will be made")
+    if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
+        raise ValueError(f"{path} holds other things than what is to be written: give another folder")
     part = sibling(path)
     remove(part)
     part.mkdir(parents=True)

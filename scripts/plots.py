@@ -14,15 +14,22 @@ matplotlib.use("Agg")
 
 COLOURS = ("#9aa5b1", "#4c78a8", "#f58518", "#54a24b")
 PALETTE = matplotlib.colormaps["tab10"].colors  # type: ignore[attr-defined]  # for groups none of which is the baseline
-plt.rcParams |= {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "quicksilver"}
+MANY_COLOURS = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
+plt.rcParams |= {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "quicksilver",
+    "text.parse_math": False,
+}
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure in one step; the suffix says the format. Same figure, same bytes."""
-    with replacing(path) as part:
-        figure.savefig(
-            part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata={"Date": None} if path.suffix == ".svg" else None
-        )
+def save(figure: Figure, *paths: Path) -> None:
+    """Write a figure, each file in one step; the suffix says the format. Same figure, same bytes."""
+    for path in paths:
+        with replacing(path) as part:
+            metadata = {"Date": None} if path.suffix == ".svg" else None
+            figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata=metadata)
     plt.close(figure)
 
 

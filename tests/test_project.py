@@ -3,6 +3,9 @@
 import ast
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,17 @@ def test_commands_on_pages_exist(page: Path) -> None:
             assert var in vars_known, f"{page.name}: --{var}"
     for module in re.findall(r"python -m (scripts[\w.]*|benchmarks)", page.read_text("utf8")):
         assert (ROOT / module.replace(".", "/")).is_dir() or (ROOT / (module.replace(".", "/") + ".py")).exists()
+
+
+def test_the_generated_part_of_the_readme_is_up_to_date(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "project.yml", tmp_path)
+    shutil.copy(ROOT / "README.md", tmp_path)
+    for asset in PROJECT["assets"]:
+        if not asset.get("url"):
+            (tmp_path / asset["dest"]).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / asset["dest"], tmp_path / asset["dest"])
+    subprocess.run([sys.executable, "-m", "weasel", "document", "--output", "README.md"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "README.md").read_text("utf8") == (ROOT / "README.md").read_text("utf8"), "run weasel document --output README.md"
 
 
 def test_docs_name_every_var_of_their_workflow() -> None:

@@ -3,6 +3,7 @@
 import gzip
 import os
 import pickle
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 import spacy
 import srsly
-from gensim.models import KeyedVectors
+from gensim.models import FastText, KeyedVectors
 
+from scripts.vectors import folder
 from scripts.vectors.convert import convert, describe
 from scripts.vectors.folder import write_folder
 from tests.conftest import run_module, shared_data
@@ -139,7 +141,11 @@ DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("v.txt.gz", lambda data: b"no gzip at all", "ends early or is damaged"),
     ("v.txt", lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n", "its header promises 200 rows, 198 are there"),
     ("v.txt", lambda data: data + b"more" + b" 1" * WIDTH + b"\n", "more rows than the 200"),
-    ("v.txt", lambda data: data.replace(b"word5 ", b"word5 1 2 ", 1)[:-9], "the first row has 20"),
+    ("v.txt", lambda data: data.replace(b"word5 ", b"word5 1 2 ", 1), "v.txt:17: 22 numbers after the word, but the first row has 20"),
+    ("glove.txt", lambda data: b"first 1 2\n" + data, "glove.txt:2: 20 numbers after the word, but the first row has 2"),
+    ("glove.txt", lambda data: re.sub(rb"\nof \S+", b"\nof 1_0", data), "glove.txt:2: something that is no number"),
+    ("v.txt", lambda data: data.replace(b"200 20", b"-200 20", 1), "no word vectors"),
+    ("v.txt", lambda data: data.replace(b"200 20", b"200 0", 1), "no word vectors"),
     (
         "glove.txt",
         lambda data: data.replace(b"\nword5 ", b"\nword5\xc2\xa0", 1),
@@ -220,9 +226,52 @@ def test_same_input_same_bytes_and_another_table_another_meta(known: KeyedVector
     files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
     assert files and all(path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() for path in files)
     rows = np.ones((1, 3), "f4")
-    for value in (1, 2):
-        write_folder(tmp_path / str(value), [([b"a"], rows * value)], 3)
-    assert (tmp_path / "1/meta.json").read_text() != (tmp_path / "2/meta.json").read_text()
+    metas = set()
+    for word, value, attr in ((b"a", 1, "ORTH"), (b"a", 2, "ORTH"), (b"b", 1, "ORTH"), (b"a", 1, "LOWER")):
+        write_folder(tmp_path / "one", [([word], rows * value)], 3, attr=attr)
+        metas.add((tmp_path / "one/meta.json").read_text())
+    assert len(metas) == 4
+
+
+def test_blocks_of_the_kept_rows(known: KeyedVectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows, kept and pruned, than fit into a block of products; of rows equally near the first is taken."""
+    monkeypatch.setattr(folder, "PRUNE_ROWS", 16)
+    monkeypatch.setattr(folder, "PRUNE_KEPT", 7)
+    convert(write(known, tmp_path / "v.bin"), tmp_path / "out", prune=60)
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    unit = known.vectors / np.linalg.norm(known.vectors, axis=1, keepdims=True)
+    nearest = (unit[60:].astype("f8") @ unit[:60].T.astype("f8")).round(6).argmax(axis=1)
+    assert list(vectors.key2row.values()) == [*range(60), *nearest.tolist()]
+    assert vectors.key2row[vectors.strings["word110"]] == 7  # row 50 has the same vector
+
+
+def test_what_lies_at_the_output_is_not_replaced(known: KeyedVectors, tmp_path: Path) -> None:
+    source = write(known, tmp_path / "v.bin")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/thesis.txt").write_text("years")
+    with pytest.raises(ValueError, match="holds other things"):
+        convert(source, tmp_path / "docs")
+    with pytest.raises(ValueError, match="is a file: give a folder"):
+        convert(source, source)
+    assert source.exists() and (tmp_path / "docs/thesis.txt").exists()
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_words(known: KeyedVectors, tmp_path: Path) -> None:
+    path = write(known, tmp_path / "v.txt")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    convert(path, tmp_path / "out")
+    vectors = spacy.load(tmp_path / "out").vocab.vectors
+    assert [vectors.strings[key] for key in vectors.key2row] == WORDS
+
+
+def test_fasttext_kv(tmp_path: Path) -> None:
+    model = FastText([["one", "two", "three"]] * 20, vector_size=8, min_count=1, epochs=1, bucket=50)
+    model.wv.save(str(tmp_path / "v.kv"))
+    with pytest.raises(ValueError, match=r"FastText keeps no table of whole words in it.*save_word2vec_format"):
+        convert(tmp_path / "v.kv", tmp_path / "out")
+    model.wv.save_word2vec_format(str(tmp_path / "v.vec"))
+    convert(tmp_path / "v.vec", tmp_path / "out")
+    assert np.allclose(spacy.load(tmp_path / "out")("two")[0].vector, model.wv["two"], atol=1e-6)
 
 
 def test_the_command_prints_one_line(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from gensim.test.utils import datapath
 
 from scripts.corpus import load_nlp
 from scripts.ner.patterns import read_patterns
+from scripts.vectors import evaluate as evaluating
 from scripts.vectors.classify import Classifier, against, read_words, to_patterns
 from scripts.vectors.evaluate import Section, evaluate, read_analogies, read_pairs
 from scripts.vectors.folder import keep_attr, write_folder
@@ -88,15 +89,20 @@ def test_index_finds_nearly_all(tmp_path: Path) -> None:
     centres = rng.standard_normal((50, 16))
     table = (centres[rng.integers(0, 50, 5_000)] + 0.3 * rng.standard_normal((5_000, 16))).astype("f4")
     index = Index.build(table)
-    index.write(tmp_path / "index")
-    again = Index.read(tmp_path / "index")
+    vectors = folder_of(tmp_path / "vectors", [f"w{i}" for i in range(5_000)], table)
+    index.write(tmp_path / "index", vectors)
+    again = Index.read(tmp_path / "index", vectors)
+    assert again.cells.nprobe < again.cells.nlist
     found = compare(table, again, 10, 50, 0)
     assert found["recall"] > 0.9
     exact, cosines = top_k(table, table[:1], 3)
     rows, near = again.top_k(table, table[:1], 3)
     assert rows.tolist() == exact.tolist() and np.allclose(near, cosines, atol=1e-5)
     with pytest.raises(ValueError, match="no index in"):
-        Index.read(tmp_path)
+        Index.read(tmp_path, vectors)
+    other = folder_of(tmp_path / "other", [f"w{i}" for i in range(5_000)], table[::-1])
+    with pytest.raises(ValueError, match="is the index of another table"):
+        Index.read(tmp_path / "index", other)
 
 
 def test_evaluation_is_gensims(tmp_path: Path) -> None:
@@ -128,6 +134,21 @@ def test_evaluation_of_unknown_words_covers_nothing(space: WordVectors) -> None:
     scores = evaluate(space, [Section("s", [["a", "b", "c", "d"]])], {"p": [("a", "b", 1.0)]})
     assert scores["analogies"]["all"] == {"accuracy": None, "correct": 0, "covered": 0, "questions": 1}
     assert scores["similarities"]["p"] == {"spearman": None, "covered": 0, "pairs": 1}
+
+
+def test_pruned_tables_answer_with_the_word_whose_row_it_is(tmp_path: Path) -> None:
+    rows = np.eye(4)[[0, 1, 2, 0, 1]] + 0.01 * np.arange(5)[:, None]
+    write_folder(tmp_path / "v", [([b"said", b"told", b"far", b"says", b"tells"], rows.astype("f4"))], 4, prune=3)
+    vectors = read_folder(tmp_path / "v")
+    assert nearest(vectors, [["says"]], k=1)[0][0] == "said" and nearest(vectors, [["said"]], k=1)[0][0] != "said"
+    scores = evaluate(vectors, [], {"p": [("says", "tells", 1.0), ("said", "told", 2.0), ("far", "says", 3.0)]})
+    assert scores["similarities"]["p"]["covered"] == 3
+
+
+def test_evaluation_keeps_to_the_most_frequent_words(space: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluating, "MOST_WORDS", 10)
+    scores = evaluate(space, [], {"p": [("town1", "town2", 1.0), ("town1", "king", 1.0)]})
+    assert scores["similarities"]["p"]["covered"] == 1
 
 
 def test_broken_sets_are_named(tmp_path: Path) -> None:
@@ -162,6 +183,10 @@ def test_classify_finds_the_class(space: WordVectors, tmp_path: Path) -> None:
 def test_too_few_examples(space: WordVectors, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"only 2 of the 3 examples have vectors in .*: give 5 or more"):
         Classifier(space, ["town1", "town2", "nowhere"], 1_000)
+    with pytest.raises(ValueError, match="only 3 words are left that are no examples"):
+        Classifier(space, [f"town{i}" for i in range(8)], 11)
+    members = Classifier(space, [f"Fruit {i}" for i in range(8)], 40).members()
+    assert sum(member.example for member in members) == 8, "examples are members wherever they stand in the table"
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match="no words in it"):
         read_words(tmp_path / "empty.txt")
@@ -176,6 +201,8 @@ def test_plot_keeps_groups_apart(space: WordVectors) -> None:
     assert between > 2 * max(towns.std(axis=0).max(), fruit.std(axis=0).max())
     figure = draw(known, places, "title")
     labels = [text.get_text() for text in figure.axes[0].texts]
+    again = draw(known, places, "title")
+    assert [text.get_position() for text in figure.axes[0].texts] == [text.get_position() for text in again.axes[0].texts]
     assert len([label for label in labels if label]) == 60 and len(figure.axes[0].get_legend().get_texts()) == 2
 
 
@@ -188,7 +215,7 @@ def test_groups_that_are_none(space: WordVectors, tmp_path: Path) -> None:
 
 
 def test_rank_orders_by_cosine(space: WordVectors) -> None:
-    names = {"Fruit_1": ["Fruit_1"], "town1": ["town1"], "second name": ["unheard", "town2"], "none": ["unheard"]}
+    names = {"Fruit_1": ["Fruit_1", "town5"], "town1": ["town1"], "second name": ["unheard", "town2"], "none": ["unheard"]}
     found = rank(space, names, "town3, town4")
     assert {name for name, _ in found} == {"Fruit_1", "town1", "second name"} and found[-1][0] == "Fruit_1"
     assert len(draw_ranking(found, "town3").axes[0].patches) == 3
@@ -226,6 +253,17 @@ def test_attr_is_kept_where_spacy_forgets_it(tmp_path: Path) -> None:
     assert not load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector, "spaCy keeps the attribute now: keep_attr can go"
     keep_attr(tmp_path / "saved", tmp_path / "vectors")
     assert load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector
+
+
+def test_words_that_look_like_markup_are_printed_as_they_are(tmp_path: Path) -> None:
+    folder_of(tmp_path / "v", ["a", "[/b]", "[red]", ":heart:", "$^$"], np.eye(5) + 1)
+    done = run_module(ROOT, "scripts.vectors", "nearest", str(tmp_path / "v"), "a")
+    assert done.returncode == 0 and all(word in done.stdout for word in ("[/b]", "[red]", ":heart:", "$^$"))
+    (tmp_path / "m.txt").write_text("[/b]\n$^$\n")
+    done = run_module(
+        ROOT, "scripts.vectors", "rank", str(tmp_path / "v"), str(tmp_path), "--members", str(tmp_path / "m.txt"), "--term", "a"
+    )
+    assert done.returncode == 0 and (tmp_path / "ranking.png").exists(), done.stderr
 
 
 def test_commands_print_json(space: WordVectors, tmp_path: Path) -> None:

@@ -54,6 +54,9 @@ def test_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no sentence of two words or more"):
         write_sentences(tmp_path / "s.txt", [["one"], []])
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "s.txt").write_text("a\nb\na\nb\n")
+    with pytest.raises(ValueError, match="has two words that come 2 times or more"):
+        train(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
     (tmp_path / "s.txt").write_text("a b\n")
     with pytest.raises(ValueError, match="no word comes 2 times or more"):
         train(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
@@ -70,6 +73,15 @@ def test_gensims_texts_are_real(nlp: Any) -> None:
     assert sum(map(len, some)) > 50_000 and some[0][:3] == ["hundreds", "of", "people"]
 
 
+def test_bad_lines_are_named_or_skipped(nlp: Any, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"text": "one two"}\n{"text"\n')
+    with pytest.raises(ValueError, match=r"t\.jsonl:2: broken JSON.*--skip-bad"):
+        list(from_texts(tmp_path / "t.jsonl", nlp, True, Skipped()))
+    skipped = Skipped()
+    assert list(from_texts(tmp_path / "t.jsonl", nlp, True, skipped, skip_bad=True)) == [["one", "two"]]
+    assert skipped.counts() == {"broken JSON": 1}
+
+
 def test_phrases_are_joined(tmp_path: Path) -> None:
     other = "".join(f"w{i} v{i}\n" for i in range(300))
     (tmp_path / "s.txt").write_text("we flew to new york today\nnew york is large\n" * 20 + other)
@@ -80,7 +92,7 @@ def test_phrases_are_joined(tmp_path: Path) -> None:
 def test_trained_vectors_are_gensims(sentences: Path, tmp_path: Path) -> None:
     """Epochs one by one, with checkpoints between, are what gensim does in one go."""
     ours = train(sentences, tmp_path / "checkpoint", SMALL)
-    same = {"sg": 1, "vector_size": 16, "window": 5, "epochs": 3, "min_count": 2, "seed": 0, "workers": 1}
+    same = {"sg": 1, "vector_size": 16, "window": 10, "epochs": 3, "min_count": 2, "seed": 0, "workers": 1}
     theirs = Word2Vec(corpus_file=str(sentences), **same, alpha=FIRST_ALPHA, min_alpha=LAST_ALPHA)
     assert ours.wv.index_to_key == theirs.wv.index_to_key
     assert np.allclose(ours.wv.vectors, theirs.wv.vectors, atol=1e-4)
@@ -91,11 +103,11 @@ def test_a_killed_training_goes_on_and_ends_the_same(sentences: Path, tmp_path: 
     whole = finish_in(tmp_path / "whole", sentences)
     real, calls = training.new_folder, []
 
-    def killed(path: Path) -> Any:
+    def killed(path: Path, marker: str = "") -> Any:
         calls.append(path)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(path)
+        return real(path, marker)
 
     monkeypatch.setattr(training, "new_folder", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -110,6 +122,13 @@ def finish_in(folder: Path, sentences: Path) -> bytes:
     checkpoint = folder.with_name(f"{folder.name}.checkpoint")
     finish(train(sentences, checkpoint, SMALL), folder, checkpoint, lang="en", attr="LOWER")
     return (folder / "vocab/vectors").read_bytes()
+
+
+def test_a_damaged_checkpoint_is_not_taken(sentences: Path, tmp_path: Path) -> None:
+    train(sentences, tmp_path / "c", SMALL)
+    path = tmp_path / "c/model"
+    path.write_bytes(path.read_bytes()[:100])
+    assert train(sentences, tmp_path / "c", SMALL).quicksilver["epochs"] == 3
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken(sentences: Path, tmp_path: Path) -> None:
@@ -129,5 +148,7 @@ def test_products_of_the_same_sessions_are_near(tmp_path: Path) -> None:
 
 
 def test_the_command_shows_progress_and_loss(sentences: Path, tmp_path: Path) -> None:
-    done = run_module(ROOT, "scripts.vectors", "train", str(sentences), str(tmp_path / "v"), "--epochs", "2", "--vector-size", "8")
+    done = run_module(
+        ROOT, "scripts.vectors", "train", str(sentences), str(tmp_path / "v"), "--epochs", "2", "--vector-size", "8", "--window", "2"
+    )
     assert done.returncode == 0 and "epoch 2 of 2: loss" in done.stdout and "width 8" in done.stdout

@@ -12,6 +12,7 @@ import spacy
 import srsly
 from spacy.tokens import DocBin
 
+from scripts.vectors.folder import write_folder
 from tests.conftest import TINY, copy_project, shared_data, weasel
 
 FEW = [*TINY, "--vars.ner.max_steps", "40", "--vars.ner.eval_frequency", "20"]
@@ -48,7 +49,10 @@ def test_vectors_from_text_to_patterns(vectors: Path) -> None:
     assert len(list(srsly.read_jsonl(made / "ranking.jsonl"))) == len(members)
     assert all((made / name).stat().st_size > 10_000 for name in ("tsne.png", "tsne.svg", "ranking.png"))
     assert (made / "index/index.faiss").exists() and srsly.read_json(made / "index.json")["recall"] > 0.5
-    assert "skipping" in weasel(vectors, "vectors-train", ".", "--vars.vectors.epochs", "2", "--vars.vectors.vector_size", "32").stdout
+    assert (
+        "Skipping 'vectors-train'"
+        in weasel(vectors, "vectors-train", ".", "--vars.vectors.epochs", "2", "--vars.vectors.vector_size", "32").stdout
+    )
     assert "coffee" in weasel(vectors, "vectors-nearest", ".").stdout and "king" in weasel(vectors, "vectors-analogy", ".").stdout
 
 
@@ -70,6 +74,11 @@ def test_static_vectors(vectors: Path) -> None:
         assert np.array_equal(pipeline("PHONE")[0].vector, pipeline("phone")[0].vector) and pipeline("phone")[0].has_vector
     assert json.loads((vectors / "training/ner-vectors/metrics.json").read_text())["test_texts"] == 150
     assert (vectors / "packages/en_gadget_ner_vectors-0.1.0-py3-none-any.whl").exists()
+    assert "Skipping 'ner-vectors-train'" in weasel(vectors, "ner-vectors", ".", *FEW).stdout
+    spacy.blank("en").to_disk(vectors / "training/other")
+    write_folder(vectors / "training/other", [([b"phone"], np.ones((1, 32), "f4"))], 32)
+    again = weasel(vectors, "ner-vectors", ".", *FEW, "--vars.vectors.table", "training/other").stdout
+    assert "Skipping 'ner-vectors-train'" not in again
 
 
 def test_static_vectors_in_textcat(vectors: Path) -> None:
@@ -83,7 +92,7 @@ def test_static_vectors_in_textcat(vectors: Path) -> None:
         DocBin(docs=some, store_user_data=True).to_disk(vectors / f"{name}.spacy")
     run = [sys.executable, "-m", "spacy"]
     subprocess.run([*run, "init", "config", "t.cfg", "--pipeline", "textcat", "--optimize", "accuracy"], cwd=vectors, check=True)
-    paths = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.vectors", "training/vectors/trained"]
+    paths = ["--paths.train", "train.spacy", "--paths.dev", "dev.spacy", "--paths.vectors", "training/vectors/table"]
     subprocess.run([*run, "train", "t.cfg", "--output", "textcat", *paths, "--training.max_steps", "20"], cwd=vectors, check=True)
     assert spacy.load(vectors / "textcat/model-last").vocab.vectors.shape[1] == 32
 
@@ -102,8 +111,6 @@ def test_vectors_that_others_made(annotated: Path) -> None:
     own = [
         "--vars.vectors.source",
         "v.bin.gz",
-        "--vars.vectors.table",
-        "training/vectors/converted",
         "--vars.vectors.world",
         "world.geo.json",
     ]
@@ -117,7 +124,7 @@ def test_vectors_that_others_made(annotated: Path) -> None:
 )
 def test_vectors_that_are_none(annotated: Path, name: str, words: str) -> None:
     spacy.blank("en").to_disk(annotated / "training/empty")
-    done = weasel(annotated, "ner-vectors-train", ".", *FEW, "--vars.vectors.table", name, check=False)
+    done = weasel(annotated, "ner-vectors-table", ".", "--vars.vectors.table", name, check=False)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
 
 

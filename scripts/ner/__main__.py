@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
+from zlib import crc32
 
 import spacy
 import srsly
@@ -101,19 +102,24 @@ def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="f
 
 @app.command()
 @one_line_errors
-def vectors(name: Annotated[str, typer.Argument(help="a pipeline or a vectors folder")]) -> None:
-    """See that there are static vectors before a training asks for them."""
+def vectors(
+    name: Annotated[str, typer.Argument(help="a pipeline or a vectors folder")],
+    output: Annotated[Path, typer.Argument(help="JSON file for what tells these vectors from others")],
+) -> None:
+    """See that there are static vectors before a training asks for them, and which."""
     try:
         with contextlib.redirect_stderr(None):
-            shape = spacy.load(name).vocab.vectors.shape
+            table = spacy.load(name).vocab.vectors
     except OSError:
         raise ValueError(
             f"no static vectors called {name!r}: train some (python -m weasel run vectors), convert some (vectors-convert), "
             "or install a pipeline that has some (python -m spacy download en_core_web_lg), and name it by vars.vectors.table"
         ) from None
-    if not shape[0] * shape[1]:
+    if not table.size:
         raise ValueError(f"{name!r} has no static vectors: a pipeline whose name ends in md or lg has")
-    print(f"{name}: {shape[0]} vectors of width {shape[1]}")
+    checksum = crc32(srsly.msgpack_dumps(table.key2row), crc32(table.data.tobytes(), table.attr))
+    write_json(output, {"name": name, "rows": table.shape[0], "width": table.shape[1], "crc32": checksum})
+    print(f"{name}: {table.shape[0]:,} vectors of width {table.shape[1]}")
 
 
 @app.command()

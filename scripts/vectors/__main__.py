@@ -8,6 +8,7 @@ import srsly
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from scripts.corpus import Skipped, load_nlp
 from scripts.files import one_line_errors, write_json, write_jsonl
@@ -23,6 +24,8 @@ from scripts.vectors import train as training
 from scripts.vectors.folder import Attr
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+TERMINAL = Console(markup=False, emoji=False, highlight=False)  # words are words, also [b] and :heart:
 
 Folder = Annotated[Path, typer.Argument(help="spaCy vectors folder")]
 Lang = Annotated[str, typer.Option(help="language code")]
@@ -62,15 +65,18 @@ def corpus(
     min_count: Annotated[int, typer.Option(help="pairs that come less often are no phrases")] = 5,
     lang: Lang = "en",
     attr: Lookup = "ORTH",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad/--no-skip-bad", help="leave out bad lines and count them")] = False,
 ) -> None:
     """Cut texts into sentences and tokens: what training reads."""
     skipped, lower = Skipped(), attr == "LOWER"
     if kind == "sessions":
+        if lower:
+            raise ValueError("ids would be lower-cased, and some become alike: use vars.vectors.attr ORTH with sessions")
         sentences = tokenizing.from_sessions(texts)
     else:
         nlp = load_nlp(lang)
         nlp.add_pipe("sentencizer")
-        sentences = tokenizing.from_texts(texts, nlp, lower, skipped)
+        sentences = tokenizing.from_texts(texts, nlp, lower, skipped, skip_bad)
         sentences = chain(sentences, tokenizing.from_gensim(nlp, lower)) if bundled else sentences
     counts = tokenizing.write_sentences(output, sentences)
     print(f"{output}: {counts['sentences']:,} sentences, {counts['tokens']:,} tokens")
@@ -86,11 +92,11 @@ def train(
     sentences: Annotated[Path, typer.Argument(help="file that corpus wrote: a sentence a line, words apart by spaces")],
     folder: Folder,
     algorithm: Annotated[training.Algorithm, typer.Option(help="skip-gram learns rare words better, cbow is faster")] = "skip-gram",
-    vector_size: Annotated[int, typer.Option(help="width of the vectors", min=1)] = 100,
-    window: Annotated[int, typer.Option(help="words to each side that count as context", min=1)] = 5,
-    negative: Annotated[int, typer.Option(help="words drawn as no context, for each that is", min=1)] = 5,
-    min_count: Annotated[int, typer.Option(help="words that come less often get no vector", min=1)] = 5,
-    epochs: Annotated[int, typer.Option(help="times to go over the sentences", min=1)] = 10,
+    vector_size: Annotated[int, typer.Option(help="width of the vectors", min=1)] = training.Settings.vector_size,
+    window: Annotated[int, typer.Option(help="words to each side that count as context", min=1)] = training.Settings.window,
+    negative: Annotated[int, typer.Option(help="words drawn as no context, for each that is", min=1)] = training.Settings.negative,
+    min_count: Annotated[int, typer.Option(help="words that come less often get no vector", min=1)] = training.Settings.min_count,
+    epochs: Annotated[int, typer.Option(help="times to go over the sentences", min=1)] = training.Settings.epochs,
     workers: Annotated[int, typer.Option(help="threads; with more than one, no two runs are the same", min=1)] = 1,
     seed: Seed = 0,
     lang: Lang = "en",
@@ -116,14 +122,16 @@ def evaluate(
     pairs = {name: evaluating.read_pairs(evaluating.bundled(file)) for name, file in evaluating.SIMILARITIES.items()}
     scores = {"words": len(vectors.key2row), "width": vectors.table.shape[1], **evaluating.evaluate(vectors, sections, pairs)}
     write_json(output, scores)
-    Console().print(evaluating.to_table(scores, f"{folder}: {scores['words']:,} words of width {scores['width']}"))
+    TERMINAL.print(evaluating.to_table(scores, f"{folder}: {scores['words']:,} words of width {scores['width']}"))
 
 
 @app.command()
 @one_line_errors
 def nearest(folder: Folder, words: list[str], k: Few = 10, json: Json = False, index: IndexFolder = None) -> None:
     """The words nearest to a word, or to the mean of several."""
-    found = searching.nearest(searching.read_folder(folder), [words], k=k, index=searching.Index.read(index) if index else None)
+    vectors = searching.read_folder(folder)
+    opened = searching.Index.read(index, vectors) if index else None
+    found = searching.nearest(vectors, [[word.strip() for some in words for word in some.split(",")]], k=k, index=opened)
     _show(found, f"nearest to {', '.join(words)}", json)
 
 
@@ -140,8 +148,9 @@ def analogy(
 ) -> None:
     """A is to B as C is to ?"""
     left, right, third = ([word.strip() for word in words.split(",")] for words in (a, b, c))
-    opened = searching.Index.read(index) if index else None
-    found = searching.nearest(searching.read_folder(folder), [right, third], [left], k=k, index=opened)
+    vectors = searching.read_folder(folder)
+    opened = searching.Index.read(index, vectors) if index else None
+    found = searching.nearest(vectors, [right, third], [left], k=k, index=opened)
     _show(found, f"{a} is to {b} as {c} is to", json)
 
 
@@ -152,8 +161,8 @@ def _show(found: list[tuple[str, float]], title: str, json: bool) -> None:
     print(title)
     table = Table("word", "cosine")
     for word, cosine in found:
-        table.add_row(word, f"{cosine:.3f}")
-    Console().print(table)
+        table.add_row(Text(word), f"{cosine:.3f}")
+    TERMINAL.print(table)
 
 
 @app.command()
@@ -168,9 +177,10 @@ def plot(
     vectors = searching.read_folder(folder)
     known, missing = plotting.known_words(vectors, plotting.read_groups(groups))
     places = plotting.project(vectors.vectors([word for words in known.values() for word in words]), seed)
-    for suffix in ("png", "svg"):
-        save(plotting.draw(known, places, f"{folder.name}, t-SNE"), output / f"tsne.{suffix}")
+    save(plotting.draw(known, places, f"{folder.name}, t-SNE"), output / "tsne.png", output / "tsne.svg")
     print(f"Look at {output / 'tsne.png'}" + (f" (without vectors: {', '.join(missing)})" if missing else ""))
+    if len(places) > plotting.MOST_NAMED:
+        print(f"only the first {plotting.MOST_NAMED} of {len(places)} words have their names beside them")
 
 
 @app.command()
@@ -187,10 +197,14 @@ def classify(
     seed: Seed = 0,
 ) -> None:
     """Find the members of a class from a few examples, and make patterns for ner of them."""
+    if not label.strip():
+        raise ValueError("no label: give the patterns one")
     vectors = searching.read_folder(folder)
     classifier = classifying.Classifier(vectors, classifying.read_words(examples), n_words, seed)
     scores: dict[str, Any] = classifier.cross_validate()
     members = classifier.members(top)
+    if all(found.example for found in members):
+        raise ValueError(f"no other word of {folder} is like the examples: give more of them, or raise vars.vectors.n_words")
     if gold and gold.stat().st_size:
         scores |= classifying.against(members, classifying.read_words(gold), classifier)
     write_jsonl(output / "members.jsonl", [{"text": found.word, "score": found.score, "example": found.example} for found in members])
@@ -218,8 +232,8 @@ def rank(
     """Rank the members of a class by their nearness to a term."""
     names = {word: [word] for word in classifying.read_words(members)}
     found = ranking.rank(searching.read_folder(folder), names, term)
-    write_jsonl(output / "ranking.jsonl", [{"text": name, "cosine": cosine} for name, cosine in found])
     save(ranking.draw_ranking(found, term), output / "ranking.png")
+    write_jsonl(output / "ranking.jsonl", [{"text": name, "cosine": cosine} for name, cosine in found])
     print(f"nearest to {term}: {', '.join(name for name, _ in found[:10])}\nLook at {output / 'ranking.png'}")
 
 
@@ -251,7 +265,7 @@ def neighbours(
     """Build an index of approximate neighbours, and compare it with the exact search."""
     vectors = searching.read_folder(folder)
     index = searching.Index.build(vectors.table, seed)
-    index.write(output)
+    index.write(output, vectors)
     found = searching.compare(vectors.table, index, k, n_queries, seed)
     write_json(output.with_suffix(".json"), found)
     print(f"{output}: {len(vectors.table):,} rows; recall@{k} {100 * found['recall']:.1f}%")

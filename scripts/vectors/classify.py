@@ -68,6 +68,8 @@ class Classifier:
         self.vectors, self.seed, self.c = vectors, seed, 1.0
         self.candidates = np.arange(min(n_words, len(vectors.table)))
         free = np.setdiff1d(self.candidates, self.examples)
+        if len(free) < 2 * FOLDS:
+            raise ValueError(f"only {len(free)} words are left that are no examples: raise vars.vectors.n_words")
         n_others = min(len(free) // 2, max(LEAST_OTHERS, OTHERS * len(self.examples)))
         others = np.random.default_rng(seed).choice(free, n_others, replace=False)
         self.rows: Floats2d = normalised(vectors.table[np.concatenate([self.examples, others])])  # (n, width)
@@ -103,21 +105,22 @@ class Classifier:
         return {"p": float(p), "r": float(r), "f": float(f), **orders}
 
     def members(self, top: int = 0) -> list[Member]:
-        """The frequent words on the examples' side of the border, the surest first.
+        """The examples, and the frequent words on their side of the border, the surest first.
 
         Args:
             top: no more than so many; 0 for all.
         """
         svm = self._svm().fit(self.rows, self.labels)
+        candidates = np.union1d(self.candidates, self.examples)
         scores: npt.NDArray[np.float64] = np.concatenate(
             [
                 svm.decision_function(normalised(self.vectors.table[some]))
-                for some in np.array_split(self.candidates, max(1, len(self.candidates) // 10_000))
+                for some in np.array_split(candidates, max(1, len(candidates) // 10_000))
             ]
         )
-        order = [int(row) for row in np.argsort(-scores, kind="stable") if scores[row] > 0]
         known = set(self.examples.tolist())
-        return [Member(self.vectors.words[row], float(scores[row]), row in known) for row in order][: top or None]
+        found = [(float(scores[place]), int(candidates[place])) for place in np.argsort(-scores, kind="stable")]
+        return [Member(self.vectors.words[row], score, row in known) for score, row in found if score > 0 or row in known][: top or None]
 
 
 def to_patterns(members: Sequence[Member], label: str, nlp: Language, lower: bool) -> list[dict[str, Any]]:

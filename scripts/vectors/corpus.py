@@ -37,10 +37,10 @@ def write_sentences(path: Path, sentences: Iterable[list[str]]) -> dict[str, int
     return counts
 
 
-def from_texts(path: Path, nlp: Language, lower: bool, skipped: Skipped) -> Iterator[list[str]]:
-    """Sentences of a file or folder of texts; `skipped` takes note of texts that can't be processed."""
+def from_texts(path: Path, nlp: Language, lower: bool, skipped: Skipped, skip_bad: bool = False) -> Iterator[list[str]]:
+    """Sentences of a file or folder of texts; `skipped` takes note of texts that can't be processed, and with `skip_bad` of bad lines."""
     with progress_bar("tokenize", sum(file.stat().st_size for file in source_files(path)), "B") as bar:
-        for text in read_texts(path, bar=bar):
+        for text in read_texts(path, skipped if skip_bad else None, bar):
             if reason := why_unreadable(text.text, nlp):
                 skipped.add(reason, text.file, text.line)
             else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from scripts.corpus import read_lines
 from scripts.files import need
+from scripts.vectors.folder import normalised
 from scripts.vectors.neighbours import WordVectors, top_k
 
 ANALOGIES = "questions-words.txt"
@@ -70,14 +72,11 @@ def evaluate(vectors: WordVectors, sections: Iterable[Section], pairs: dict[str,
     Questions and pairs count where all their words have vectors. As gensim does, words are compared without case, and the answer to a
     question is the nearest (3CosAdd) of the 300,000 most frequent words that is none of the three given.
     """
-    head = vectors.words[:MOST_WORDS]
     by_upper: dict[str, int] = {}
-    for row, word in enumerate(head):
-        by_upper.setdefault(word.upper(), row)
-    table = vectors.table[: len(head)]
-    length = np.linalg.norm(table, axis=1, keepdims=True)
-    unit = table / np.where(length == 0, 1, length)
-    same = np.array([by_upper[word.upper()] for word in head])  # the row that stands for all cases of a word
+    for key, row in islice(vectors.key2row.items(), MOST_WORDS):
+        by_upper.setdefault(vectors.strings[key].upper(), row)
+    unit = normalised(vectors.table[: max(by_upper.values()) + 1])
+    same = np.array([by_upper[word.upper()] for word in vectors.words[: len(unit)]])  # the row that stands for all cases of a word
     found = {section.name: _accuracy(unit, same, by_upper, section) for section in sections}
     total = {key: sum(scores[key] for scores in found.values()) for key in ("correct", "covered", "questions")}
     return {

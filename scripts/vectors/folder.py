@@ -17,7 +17,7 @@ from scripts.corpus import load_nlp
 from scripts.files import new_folder, write_json
 from scripts.vectors.sources import Block, Floats2d
 
-Attr = Literal["ORTH", "LOWER", "NORM"]
+Attr = Literal["ORTH", "LOWER"]
 PRUNE_ROWS, PRUNE_KEPT = 2_048, 2_000  # rows compared at once: their products, 16 MB, fit into the cache
 
 
@@ -60,7 +60,7 @@ def write_folder(
     kept: list[Floats2d] = []
     directions: Floats2d | None = None
     checksum = 0  # weasel looks at meta.json to see that a table is another: reading gigabytes each time would take long
-    with new_folder(path) as part:
+    with new_folder(path, "vocab/vectors") as part:
         nlp = load_nlp(lang)
         nlp.to_disk(part)
         with (part / "vocab" / "vectors").open("wb") as file:
@@ -69,18 +69,20 @@ def write_folder(
                 words += new_words
                 n_kept = min(len(rows), prune - written.rows) if prune else len(rows)
                 file.write(np.ascontiguousarray(rows[:n_kept]).data)
-                checksum = crc32(np.ascontiguousarray(rows[:n_kept].sum(axis=1)).data, checksum)
+                checksum = crc32(np.ascontiguousarray(rows[:n_kept]).data, checksum)
                 if prune and n_kept:
                     kept.append(rows[:n_kept])
                 key2row.update(zip(keys, range(written.rows, written.rows + n_kept)))
                 written.rows += n_kept
                 if n_kept < len(rows):
                     directions = normalised(np.concatenate(kept)) if directions is None else directions
+                    kept.clear()
                     key2row.update(zip(keys[n_kept:], nearest_rows(rows[n_kept:], directions)))
             _write_header(file, written.rows, width)
         if not words:
-            raise ValueError(f"no vector is left: {dict(written.left_out)}")
+            raise ValueError(f"no vector is left: the source holds no word of use, {dict(written.left_out)}")
         srsly.write_msgpack(part / "vocab" / "key2row", key2row)
+        checksum = crc32((part / "vocab" / "key2row").read_bytes(), checksum)
         srsly.write_json(part / "vocab" / "strings.json", sorted({*nlp.vocab.strings, *words}))
         if attr != "ORTH":
             srsly.write_json(part / "vocab" / "vectors.cfg", {"mode": "default", "attr": IDS[attr]})
@@ -90,6 +92,7 @@ def write_folder(
             "keys": len(words),
             "name": f"{lang}_{path.name}",
             "mode": "default",
+            "attr": attr,
             "crc32": checksum,
         }
         srsly.write_json(part / "meta.json", {**nlp.meta, "vectors": shape})

@@ -20,7 +20,7 @@ Ints2d = npt.NDArray[np.int64]
 BLOCK = 2**14  # rows compared at once: 20 MB of width 300, which caches like
 QUERIES = 1_024  # queries compared at once
 TRAINING_ROWS = 50  # rows for each cell of the index that its centre is found from
-PROBED = 16  # one of so many cells is searched
+PROBED, LEAST_PROBED = 16, 8  # one of so many cells is searched, but no fewer than so many
 ALONE = 10  # queries that the exact search gets one by one
 LOOKED_OVER = 50_000  # words that are searched for one that was misspelt
 
@@ -32,8 +32,10 @@ class WordVectors:
     path: Path
     table: Floats2d  # (n_rows, width)
     words: list[str]  # for each row the word that is its own, the most frequent first
-    key2row: dict[int, int] = field(repr=False)
-    lower: bool = False  # the words are lower-cased
+    key2row: dict[int, int] = field(repr=False)  # hashes of all words
+    strings: dict[int, str] = field(repr=False)  # what they are hashes of, and other strings
+    lower: bool  # the words are lower-cased
+    checksum: int  # of the table and its words; 0 if it was made by others
 
     def row(self, word: str) -> int | None:
         """The row of a word, also with underscores for its spaces, in lower case, or with a capital; None if there is none."""
@@ -79,7 +81,10 @@ def read_folder(path: Path) -> WordVectors:
     words = [""] * len(table)
     for key, row in key2row.items():
         words[row] = words[row] or strings[key]
-    return WordVectors(path, table, words, key2row, not any(word != word.lower() for word in words[:LOOKED_OVER]))
+    lower = not any(word != word.lower() for word in words[:LOOKED_OVER])
+    meta = path / "meta.json"
+    checksum = srsly.read_json(meta).get("vectors", {}).get("crc32", 0) if meta.exists() else 0
+    return WordVectors(path, table, words, key2row, strings, lower, checksum)
 
 
 def top_k(table: Floats2d, queries: Floats2d, k: int, title: str = "") -> tuple[Ints2d, Floats2d]:
@@ -129,18 +134,23 @@ def _merge(best_rows: Ints2d, best: Floats2d, cosines: Floats2d, start: int) -> 
         best_rows[place], best[place] = rows[order], values[order]
 
 
-def combine(vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()) -> tuple[Floats2d, list[int]]:
-    """One direction, (1, width), out of groups of words, each group the mean of its unit vectors, and the rows of all these words.
+def combine(vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()) -> tuple[Floats2d, set[int]]:
+    """One direction, (1, width), out of groups of words, each group the mean of its unit vectors, and the rows that are these words' own.
 
     This is 3CosAdd (Mikolov et al. 2013, "Linguistic regularities in continuous space word representations").
     """
     total = np.zeros((1, vectors.table.shape[1]), "f4")
-    rows: list[int] = []
+    own: set[int] = set()  # in a pruned table a word may stand on the row of another, which is then an answer
     for sign, groups in ((1, positive), (-1, negative)):
         for group in groups:
-            total += sign * vectors.vectors(group).mean(axis=0)
-            rows += vectors.rows(group)
-    return total, rows
+            rows = vectors.rows(group)
+            total += sign * normalised(vectors.table[rows]).mean(axis=0)
+            own |= {row for row, word in zip(rows, group) if _plain(vectors.words[row]) == _plain(word)}
+    return total, own
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", " ")
 
 
 def nearest(
@@ -152,7 +162,7 @@ def nearest(
 ) -> list[tuple[str, float]]:
     """The words nearest to a combination of words, none of which is among them, with their cosines."""
     query, used = combine(vectors, positive, negative)
-    wanted = min(k + len(set(used)), len(vectors.table))
+    wanted = min(k + len(used), len(vectors.table))
     rows, cosines = index.top_k(vectors.table, query, wanted) if index else top_k(vectors.table, query, wanted)
     found = [(vectors.words[row], float(cosine)) for row, cosine in zip(rows[0], cosines[0]) if row not in used and row >= 0]
     return found[:k]
@@ -179,7 +189,7 @@ class Index:
             for start in range(0, len(table), BLOCK):
                 cells.add(normalised(table[start : start + BLOCK]))
                 bar.update(min(BLOCK, len(table) - start))
-        cells.nprobe = max(1, n_cells // PROBED)
+        cells.nprobe = min(n_cells, max(LEAST_PROBED, n_cells // PROBED))
         return cls(cells)
 
     def top_k(self, table: Floats2d, queries: Floats2d, k: int) -> tuple[Ints2d, Floats2d]:
@@ -193,22 +203,29 @@ class Index:
             rows[place, : len(order)], cosines[place, : len(order)] = found[order], values[order]
         return rows, cosines
 
-    def write(self, path: Path) -> None:
-        """Write the index into a folder, whole or not at all."""
-        with new_folder(path) as part:
+    def write(self, path: Path, vectors: WordVectors) -> None:
+        """Write the index of a table into a folder, whole or not at all."""
+        with new_folder(path, "index.faiss") as part:
+            srsly.write_json(part / "table.json", _identity(vectors))
             need("faiss", "vectors").write_index(self.cells, str(part / "index.faiss"))
 
     @classmethod
-    def read(cls, path: Path) -> "Index":
+    def read(cls, path: Path, vectors: WordVectors) -> "Index":
         """Read what `write` wrote.
 
         Raises:
-            ValueError: "no index in ...".
+            ValueError: "no index in ...", or "... is the index of another table ...".
         """
+        if (path / "table.json").exists() and srsly.read_json(path / "table.json") != _identity(vectors):
+            raise ValueError(f"{path} is the index of another table: make it again with python -m weasel run vectors-neighbours")
         try:
             return cls(need("faiss", "vectors").read_index(str(path / "index.faiss")))
         except RuntimeError:
             raise ValueError(f"no index in {path}: make it with python -m weasel run vectors-neighbours") from None
+
+
+def _identity(vectors: WordVectors) -> dict[str, int]:
+    return {"rows": len(vectors.table), "width": vectors.table.shape[1], "crc32": vectors.checksum}
 
 
 def compare(table: Floats2d, index: Index, k: int, n_queries: int, seed: int) -> dict[str, float]:

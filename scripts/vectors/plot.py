@@ -11,11 +11,12 @@ from matplotlib.text import Text
 
 from scripts.corpus import read_jsonl
 from scripts.files import need
-from scripts.plots import PALETTE
+from scripts.plots import MANY_COLOURS, PALETTE
 from scripts.vectors.neighbours import WordVectors
 from scripts.vectors.sources import Floats2d
 
 MOST_NAMED = 150  # words; more names than that cover each other
+STEPS = 300  # to push names apart; without it adjustText stops after a second, wherever it is then
 
 
 def read_groups(path: Path) -> dict[str, list[str]]:
@@ -29,7 +30,7 @@ def read_groups(path: Path) -> dict[str, list[str]]:
         name, words = record.get("group"), record.get("words")
         if not isinstance(name, str) or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError(f'{path}:{number}: no group: each line should be {{"group": "sports", "words": ["tennis", ...]}}')
-        groups[name] = words
+        groups[name] = list(dict.fromkeys([*groups.get(name, []), *words]))
     if not groups:
         raise ValueError(f"{path}: no group in it")
     return groups
@@ -44,6 +45,7 @@ def known_words(vectors: WordVectors, groups: Mapping[str, Sequence[str]]) -> tu
     known = {name: [word for word in words if vectors.row(word) is not None] for name, words in groups.items()}
     if sum(map(len, known.values())) < 5:
         raise ValueError(f"fewer than five words of the groups have vectors in {vectors.path}: there is nothing to draw")
+    known = {name: words for name, words in known.items() if words}
     return known, [word for words in groups.values() for word in words if vectors.row(word) is None]
 
 
@@ -51,7 +53,9 @@ def project(rows: Floats2d, seed: int = 0) -> Floats2d:
     """Places in a plane, (n, 2), of vectors, (n, width): t-SNE (van der Maaten and Hinton 2008) by cosine, from PCA."""
     manifold = need("sklearn.manifold", "vectors")
     perplexity = min(30, (len(rows) - 1) / 3)
-    tsne = manifold.TSNE(n_components=2, metric="cosine", init="pca", perplexity=perplexity, random_state=seed)
+    tsne = manifold.TSNE(
+        n_components=2, metric="cosine", init="pca" if rows.shape[1] > 1 else "random", perplexity=perplexity, random_state=seed
+    )
     return np.asarray(tsne.fit_transform(rows), "f4")
 
 
@@ -61,7 +65,7 @@ def draw(groups: Mapping[str, Sequence[str]], places: Floats2d, title: str) -> F
     figure, axes = plt.subplots(figsize=(11, 8))
     names: list[Text] = []
     start = 0
-    for (name, words), colour in zip(groups.items(), cycle(PALETTE)):
+    for (name, words), colour in zip(groups.items(), cycle(PALETTE if len(groups) <= len(PALETTE) else MANY_COLOURS)):
         some = places[start : start + len(words)]
         start += len(words)
         axes.scatter(some[:, 0], some[:, 1], s=22, color=colour, label=f"{name} ({len(words)})")
@@ -79,6 +83,7 @@ def draw(groups: Mapping[str, Sequence[str]], places: Floats2d, title: str) -> F
         y=places[:, 1],
         ax=axes,
         expand=(1.15, 1.5),
+        iter_lim=STEPS,
         arrowprops={"arrowstyle": "-", "color": "#c0c0c0", "lw": 0.5},
     )
     return figure

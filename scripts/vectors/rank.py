@@ -28,7 +28,8 @@ def rank(vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str) ->
     """
     direction = vectors.vectors([word.strip() for word in term.split(",")]).mean(axis=0)
     direction = direction / ((direction @ direction) ** 0.5 or 1.0)
-    known = {name: word for name, words in names.items() for word in words[::-1] if vectors.row(word) is not None}
+    found = {name: next((word for word in words if vectors.row(word) is not None), None) for name, words in names.items()}
+    known = {name: word for name, word in found.items() if word is not None}
     if not known:
         raise ValueError(f"none of the {len(names)} names has a vector in {vectors.path}")
     cosines = vectors.vectors(list(known.values())) @ direction
@@ -51,9 +52,10 @@ def read_countries(path: Path) -> dict[str, list[str]]:
     """For each ISO 3166 code of three letters the names of its country, the commonest first: JSONL with "iso", "text" and "aliases"."""
     found = {}
     for number, record in read_jsonl(path):
-        if not isinstance(record.get("iso"), str) or not isinstance(record.get("text"), str):
+        names = [record.get("text"), *(aliases if isinstance(aliases := record.get("aliases", []), list) else [None])]
+        if not isinstance(record.get("iso"), str) or not all(isinstance(name, str) for name in names):
             raise ValueError(f'{path}:{number}: no country: each line should be {{"text": "Norway", "iso": "NOR", "aliases": []}}')
-        found[record["iso"]] = [record["text"], *record.get("aliases", [])]
+        found[record["iso"]] = names
     return found
 
 

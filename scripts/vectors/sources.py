@@ -1,6 +1,7 @@
 """Read word vectors of every common format as a stream of blocks: memory never holds a table."""
 
 import gzip
+import lzma
 import pickle
 import re
 import warnings
@@ -26,16 +27,18 @@ LONGEST_WORD = 10_000  # bytes; no space within them, and this is no word2vec fi
 LONGEST_LINE = 16 * 2**20  # bytes
 MOST_INFLATION = 1_032  # no byte of gzip (deflate) holds more
 TEXT_SUFFIXES = (".txt", ".vec")
-_HEADER = re.compile(rb"(\d+) (\d+) *\r?\n")
+_HEADER = re.compile(rb"(\d+) +([1-9]\d*) *\r?\n")
+_NO_HEADER = re.compile(rb"[-+]?\d+ +[-+]?\d+ *\r?\n")
+BOM = b"\xef\xbb\xbf"
+# RuntimeError and NotImplementedError: zip files that are encrypted or packed in a way that Python does not know
+DAMAGE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
 
 
 @dataclass
 class Source:
     """An open file of word vectors."""
 
-    name: str
     width: int
-    promised: int | None  # rows that a header promises
     blocks: Iterator[Block]
 
 
@@ -52,7 +55,9 @@ def open_source(path: Path, member: str = "") -> Iterator[Source]:
             in it, "FILE: its header promises ..." where the file is too small for its header. The blocks raise "FILE: ends early ...",
             "FILE:LINE: ..." for a row of another width, and "FILE: more rows than ...".
     """
-    if not path.is_file():
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder: give a file of vectors")
+    if not path.exists():
         raise ValueError(f"{path} does not exist: check the path, or download it (python -m weasel run fetch . --vars.workflow vectors)")
     if path.suffix == ".kv":
         yield _open_gensim(path)
@@ -77,8 +82,12 @@ def _unpacked(path: Path, raw: BinaryIO, member: str) -> Iterator[tuple[str, Any
         name = member or max(files, key=lambda name: files[name], default="")
         if name not in files:
             raise ValueError(f"{path}: no file {name!r} in it: there is {', '.join(files) or 'none'}")
-        with archive.open(name) as stream:
-            yield name, stream
+        try:
+            unpacked = archive.open(name)
+        except DAMAGE as error:
+            raise ValueError(f"{path}: can't unpack {name} ({error})") from error
+        with unpacked:
+            yield name, unpacked
     else:
         yield path.name, raw
 
@@ -93,7 +102,7 @@ class _Reader:
     def read(self, size: int = CHUNK) -> bytes:
         try:
             chunk: bytes = self._stream.read(size)
-        except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error) as error:
+        except DAMAGE as error:
             raise self.cut_short(str(error)) from error
         self._bar.update(self._raw.tell() - self._bar.n)
         return chunk
@@ -106,14 +115,18 @@ def _open_stream(reader: _Reader) -> Source:
     path, head = reader.path, reader.read(HEAD)
     if not head:
         raise ValueError(f"{path}: empty: fetch or copy it again")
+    head = head.removeprefix(BOM)
     header = _HEADER.match(head)
     start = header.end() if header else 0
     first = head[start : head.find(b"\n", start) if b"\n" in head[start:] else len(head)]
     fields = first.rstrip().split(b" ")
     promised, width = map(int, header.groups()) if header else (None, len(fields) - 1)
     is_text = _are_numbers(fields[-width:]) if 0 < width < len(fields) else False
-    if not is_text and (promised is None or not width):
-        raise ValueError(f"{path}: no word vectors: it should begin with a header (3000000 300), or with a word and its numbers")
+    if (not is_text and promised is None) or (not header and _NO_HEADER.match(head)):
+        inside = f" in {reader.name} (vars.vectors.member names another)" if path.suffix == ".zip" else ""
+        raise ValueError(
+            f"{path}: no word vectors{inside}: it should begin with a header (3000000 300), or with a word, a space and its numbers"
+        )
     if is_text and reader.name.endswith(".bin"):
         raise ValueError(f"{path}: holds text, not word2vec's binary format: rename it to .txt")
     if not is_text and reader.name.endswith(TEXT_SUFFIXES):
@@ -127,7 +140,7 @@ def _open_stream(reader: _Reader) -> Source:
                 f"which a file of {path.stat().st_size:,} bytes can't hold: fetch or copy it again"
             )
     rows = _text_blocks if is_text else _binary_blocks
-    return Source(str(path), width, promised, rows(reader, head[start:], width, promised))
+    return Source(width, rows(reader, head[start:], width, promised))
 
 
 def _are_numbers(fields: list[bytes]) -> bool:
@@ -136,7 +149,7 @@ def _are_numbers(fields: list[bytes]) -> bool:
             float(field)
     except ValueError:
         return False
-    return True
+    return not any(b"_" in field for field in fields)  # Python reads 1_000 as a number, numpy does not
 
 
 def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | None) -> Iterator[Block]:
@@ -150,7 +163,7 @@ def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | N
         space = buffer.find(b" ", at, at + LONGEST_WORD)
         end = space + 1 + size
         if space >= 0 and end <= len(buffer):
-            words.append(buffer[at:space].lstrip(b"\n"))
+            words.append(buffer[at:space].lstrip(b"\r\n"))
             rows.append(view[space + 1 : end])
             at, done = end, done + 1
             continue
@@ -202,7 +215,8 @@ def _parse(path: Path, lines: list[bytes], number: int, width: int) -> Block:
         word, _, tail = line.partition(b" ")
         if tail.count(b" ") != width - 1:
             word, *fields = line.rsplit(b" ", width)
-            if len(fields) != width or not _are_numbers(fields):
+            too_many = b" " in word and _are_numbers(word.split(b" ")[-1:])  # a word may have spaces, but its end is no number
+            if len(fields) != width or not _are_numbers(fields) or too_many:
                 found = len(line.split()) - 1
                 raise ValueError(f"{path}:{number + offset}: {found} numbers after the word, but the first row has {width}")
             tail = b" ".join(fields)
@@ -213,7 +227,8 @@ def _parse(path: Path, lines: list[bytes], number: int, width: int) -> Block:
         warnings.simplefilter("ignore", DeprecationWarning)
         flat = np.fromstring(b" ".join(numbers), np.float32, sep=" ")
     if len(flat) != len(words) * width:
-        bad = next(offset for offset, line in enumerate(lines) if line.strip() and not _are_numbers(line.rstrip().rsplit(b" ", width)[1:]))
+        wrong = (offset for offset, line in enumerate(lines) if line.strip() and not _are_numbers(line.rstrip().rsplit(b" ", width)[1:]))
+        bad = next(wrong, 0)
         raise ValueError(f"{path}:{number + bad}: something that is no number among the {width} after the word")
     return words, flat.reshape(-1, width)
 
@@ -226,6 +241,8 @@ class _KeyedVectorsUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module == "gensim.models.keyedvectors":
             return _Plain
+        if module == "gensim.models.fasttext":
+            raise pickle.UnpicklingError("FastText keeps no table of whole words in it")
         if (module, name) in self.SAFE or (
             module.split(".")[0] == "numpy" and name in {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
         ):
@@ -246,13 +263,15 @@ def _open_gensim(path: Path) -> Source:
         table = found.get("vectors")
         if table is None:
             table = np.load(f"{path}.vectors.npy", mmap_mode="r")
-        if table.shape[0] != len(words):
-            raise ValueError(f"{len(words):,} words, {table.shape[0]:,} vectors")
+        if table.ndim != 2 or table.shape[0] != len(words) or not all(isinstance(word, str) for word in words):
+            raise ValueError(f"{len(words):,} words, a table of {table.shape}")
     except Exception as error:  # a damaged pickle can raise anything
-        raise ValueError(f"{path}: not gensim's KeyedVectors, or damaged ({error}): save it again (model.wv.save)") from error
+        raise ValueError(
+            f"{path}: not gensim's KeyedVectors, or damaged ({error}): save it again by model.wv.save or model.wv.save_word2vec_format"
+        ) from error
     step = max(1, CHUNK // (4 * table.shape[1]))
     starts = range(0, len(words), step)
     blocks = (
         ([word.encode("utf8", "surrogatepass") for word in words[at : at + step]], np.asarray(table[at : at + step], "f4")) for at in starts
     )
-    return Source(str(path), table.shape[1], len(words), blocks)
+    return Source(table.shape[1], blocks)

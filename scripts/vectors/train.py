@@ -1,17 +1,19 @@
 """Train word vectors with gensim: word2vec (Mikolov et al. 2013), with a checkpoint after each epoch."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
-from scripts.files import digest, need, new_folder, progress_bar, remove, replacing, restore_folder
+from scripts.files import need, new_folder, progress_bar, remove, replacing, restore_folder
 from scripts.vectors.folder import Attr, Written, write_folder
 from scripts.vectors.sources import Block
 
@@ -28,10 +30,10 @@ class Settings:
 
     algorithm: Algorithm = "skip-gram"
     vector_size: int = 100
-    window: int = 5
+    window: int = 10
     negative: int = 5
-    min_count: int = 5
-    epochs: int = 5
+    min_count: int = 3
+    epochs: int = 20
     seed: int = 0
     workers: int = 1  # with more, no two runs are the same
 
@@ -57,6 +59,8 @@ class Sample:
                     some = around if settings.algorithm == "cbow" else [around[int(rng.integers(len(around)))]]
                     contexts.append(some + [-1] * (2 * settings.window - len(some)))
                     words.append(rows[at])
+        if not words:
+            raise ValueError(f"no sentence of {sentences} has two words that come {settings.min_count} times or more: add texts")
         noise = np.searchsorted(model.cum_table, rng.integers(model.cum_table[-1], size=(len(words), settings.negative)))
         return cls(np.array(contexts, "i8"), np.column_stack([np.array(words, "i8"), noise]))
 
@@ -97,7 +101,7 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
     """
     word2vec = need("gensim.models.word2vec", "vectors")
     restore_folder(checkpoint)
-    name = digest(repr(settings).encode() + sentences.read_bytes())
+    name = _name(sentences, settings)
     model = _load(word2vec, checkpoint, name)
     if model is None:
         model = word2vec.Word2Vec(
@@ -127,16 +131,29 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
         model.quicksilver["losses"].append(loss)
         print(f"epoch {epoch + 1} of {settings.epochs}: loss {loss:.3f}, {model.total_train_time:.1f} s of training so far", flush=True)
         if epoch + 1 < settings.epochs:
-            with new_folder(checkpoint) as part:
+            with new_folder(checkpoint, "model") as part:
                 model.save(str(part / "model"))
     return model
+
+
+def _name(sentences: Path, settings: Settings) -> str:
+    """A fingerprint of settings and sentences."""
+    checksum = 0
+    with sentences.open("rb") as file:
+        while chunk := file.read(2**20):
+            checksum = crc32(chunk, checksum)
+    return f"{checksum} {settings}"
 
 
 def _load(word2vec: Any, checkpoint: Path, name: str) -> Any:
     """The model of a checkpoint that is whole and was made by the same settings and sentences, or None."""
     if not (checkpoint / "model").exists():
         return None
-    model = word2vec.Word2Vec.load(str(checkpoint / "model"))
+    try:
+        model = word2vec.Word2Vec.load(str(checkpoint / "model"))
+    except Exception as error:  # a damaged pickle can raise anything
+        print(f"{checkpoint} is damaged ({error}): training begins anew", file=sys.stderr)
+        return None
     return model if model.quicksilver["name"] == name else None
 
 
