@@ -111,6 +111,8 @@ def test_vectors_that_others_made(annotated: Path) -> None:
     own = [
         "--vars.vectors.source",
         "v.bin.gz",
+        "--vars.vectors.top",
+        "0",
         "--vars.vectors.world",
         "world.geo.json",
     ]
