@@ -126,7 +126,15 @@ def train_by_gensim(sentences: Path) -> float:
     start = time.perf_counter()
     lists = [line.split() for line in sentences.read_text("utf8").splitlines()]
     word2vec(
-        lists, sg=1, vector_size=same.vector_size, window=same.window, epochs=EPOCHS, workers=1, alpha=FIRST_ALPHA, min_alpha=LAST_ALPHA
+        lists,
+        sg=1,
+        vector_size=same.vector_size,
+        min_count=same.min_count,
+        window=same.window,
+        epochs=EPOCHS,
+        workers=1,
+        alpha=FIRST_ALPHA,
+        min_alpha=LAST_ALPHA,
     )
     return time.perf_counter() - start
 

@@ -57,12 +57,14 @@ class Sample:
                     at = int(rng.integers(len(rows)))
                     around = rows[max(0, at - settings.window) : at] + rows[at + 1 : at + 1 + settings.window]
                     some = around if settings.algorithm == "cbow" else [around[int(rng.integers(len(around)))]]
-                    contexts.append(some + [-1] * (2 * settings.window - len(some)))
+                    contexts.append(some)
                     words.append(rows[at])
         if not words:
             raise ValueError(f"no sentence of {sentences} has two words that come {settings.min_count} times or more: add texts")
         noise = np.searchsorted(model.cum_table, rng.integers(model.cum_table[-1], size=(len(words), settings.negative)))
-        return cls(np.array(contexts, "i8"), np.column_stack([np.array(words, "i8"), noise]))
+        most = max(map(len, contexts))
+        padded = np.array([some + [-1] * (most - len(some)) for some in contexts], "i8")
+        return cls(padded, np.column_stack([np.array(words, "i8"), noise]))
 
     def loss(self, model: Any) -> float:
         """Mean of the negative sampling loss, -log s(v.u) - sum log s(-v.u'), in nats a place."""
