@@ -9,13 +9,26 @@ from benchmarks.__main__ import benchmark
 from benchmarks.ner import COMMENTS, N_PATTERNS, made_up_patterns, made_up_texts
 from scripts.corpus import read_texts
 
+PEERS = {
+    "ner": ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"],
+    "vectors": [
+        "gensim, then spacy init vectors",
+        "the table",
+        "gunzip to /dev/null",
+        "spacy init vectors --prune",
+        "gensim most_similar, one by one",
+        "gensim's Word2Vec on lists",
+    ],
+}
 
-def test_each_row_has_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+@pytest.mark.parametrize("workflow", ["ner", pytest.param("vectors", marks=pytest.mark.slow)])
+def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "benchmark.json"
-    benchmark(output, scale=0.005, only=["ner"])
+    benchmark(output, scale=0.005, only=[workflow])
     found = srsly.read_json(output)
     assert {"cores", "python", "spacy"} <= set(found["machine"])
-    assert [row["peer_name"] for row in found["rows"]] == ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"]
+    assert [row["peer_name"] for row in found["rows"]] == PEERS[workflow]
     for row in found["rows"]:
         assert row["ours"] > 0 and row["peer"] > 0
         assert row["ratio"] == pytest.approx(row["ours"] / row["peer"])
@@ -26,7 +39,7 @@ def test_each_row_has_its_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="1"):
         benchmark(tmp_path / "benchmark.json", only=["nothing"])
-    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner\n"
+    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner, vectors\n"
     assert not (tmp_path / "benchmark.json").exists()
 
 
