@@ -108,7 +108,7 @@ class Classifier:
         """The examples, and the frequent words on their side of the border, the surest first.
 
         Args:
-            top: no more than so many; 0 for all.
+            top: no more than so many, unless there are more examples; 0 for all.
         """
         svm = self._svm().fit(self.rows, self.labels)
         candidates = np.union1d(self.candidates, self.examples)
@@ -120,7 +120,9 @@ class Classifier:
         )
         known = set(self.examples.tolist())
         found = [(float(scores[place]), int(candidates[place])) for place in np.argsort(-scores, kind="stable")]
-        return [Member(self.vectors.words[row], score, row in known) for score, row in found if score > 0 or row in known][: top or None]
+        others = [row for score, row in found if score > 0 and row not in known][: max(0, top - len(known)) if top else None]
+        kept = known | set(others)
+        return [Member(self.vectors.words[row], score, row in known) for score, row in found if row in kept]
 
 
 def to_patterns(members: Sequence[Member], label: str, nlp: Language, lower: bool) -> list[dict[str, Any]]:
