@@ -15,6 +15,7 @@ import numpy as np
 import spacy
 
 from benchmarks.measure import Row, in_fresh_process, peak_memory
+from benchmarks.ner import COMMENTS
 from scripts.corpus import Skipped, load_nlp
 from scripts.files import need
 from scripts.vectors.convert import convert
@@ -24,7 +25,6 @@ from scripts.vectors.neighbours import read_folder, top_k
 from scripts.vectors.sources import Block
 from scripts.vectors.train import FIRST_ALPHA, LAST_ALPHA, Settings, train
 
-COMMENTS = Path(__file__).parent.parent / "assets" / "ner" / "texts.jsonl"
 WIDTH = 300
 ROWS = 3_000_000
 PEER_ROWS = 300_000  # for gensim and spaCy init vectors, which take a minute for them

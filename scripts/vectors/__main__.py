@@ -129,10 +129,7 @@ def evaluate(
 @one_line_errors
 def nearest(folder: Folder, words: list[str], k: Few = 10, json: Json = False, index: IndexFolder = None) -> None:
     """The words nearest to a word, or to the mean of several."""
-    vectors = searching.read_folder(folder)
-    opened = searching.Index.read(index, vectors) if index else None
-    found = searching.nearest(vectors, [[word.strip() for some in words for word in some.split(",")]], k=k, index=opened)
-    _show(found, f"nearest to {', '.join(words)}", json)
+    _answer(folder, [searching.split_words(",".join(words))], [], f"nearest to {', '.join(words)}", k, json, index)
 
 
 @app.command()
@@ -147,14 +144,14 @@ def analogy(
     index: IndexFolder = None,
 ) -> None:
     """A is to B as C is to ?"""
-    left, right, third = ([word.strip() for word in words.split(",")] for words in (a, b, c))
+    left, right, third = map(searching.split_words, (a, b, c))
+    _answer(folder, [right, third], [left], f"{a} is to {b} as {c} is to", k, json, index)
+
+
+def _answer(folder: Path, positive: list[list[str]], negative: list[list[str]], title: str, k: int, json: bool, index: Path | None) -> None:
+    """Print the words nearest to a combination of words, as a table or as JSON."""
     vectors = searching.read_folder(folder)
-    opened = searching.Index.read(index, vectors) if index else None
-    found = searching.nearest(vectors, [right, third], [left], k=k, index=opened)
-    _show(found, f"{a} is to {b} as {c} is to", json)
-
-
-def _show(found: list[tuple[str, float]], title: str, json: bool) -> None:
+    found = searching.nearest(vectors, positive, negative, k, searching.Index.read(index, vectors) if index else None)
     if json:
         print(srsly.json_dumps([{"word": word, "cosine": round(cosine, 6)} for word, cosine in found]))
         return

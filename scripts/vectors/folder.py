@@ -68,8 +68,9 @@ def write_folder(
             for new_words, keys, rows in _cleaned(blocks, attr, limit, key2row, written):
                 words += new_words
                 n_kept = min(len(rows), prune - written.rows) if prune else len(rows)
-                file.write(np.ascontiguousarray(rows[:n_kept]).data)
-                checksum = crc32(np.ascontiguousarray(rows[:n_kept]).data, checksum)
+                stored = np.ascontiguousarray(rows[:n_kept]).data
+                file.write(stored)
+                checksum = crc32(stored, checksum)
                 if prune and n_kept:
                     kept.append(rows[:n_kept])
                 key2row.update(zip(keys, range(written.rows, written.rows + n_kept)))

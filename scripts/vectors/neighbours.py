@@ -134,6 +134,11 @@ def _merge(best_rows: Ints2d, best: Floats2d, cosines: Floats2d, start: int) -> 
         best_rows[place], best[place] = rows[order], values[order]
 
 
+def split_words(text: str) -> list[str]:
+    """Words or phrases that are apart by commas."""
+    return [word.strip() for word in text.split(",")]
+
+
 def combine(vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()) -> tuple[Floats2d, set[int]]:
     """One direction, (1, width), out of groups of words, each group the mean of its unit vectors, and the rows that are these words' own.
 

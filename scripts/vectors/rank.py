@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scripts.corpus import read_jsonl
 from scripts.files import need
 from scripts.plots import COLOURS
-from scripts.vectors.neighbours import WordVectors
+from scripts.vectors.neighbours import WordVectors, split_words
 
 DRAWN = 20  # members
 
@@ -26,7 +26,7 @@ def rank(vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str) ->
     Raises:
         ValueError: "no vector for ..." for the term, or "none of the ... names ...".
     """
-    direction = vectors.vectors([word.strip() for word in term.split(",")]).mean(axis=0)
+    direction = vectors.vectors(split_words(term)).mean(axis=0)
     direction = direction / ((direction @ direction) ** 0.5 or 1.0)
     found = {name: next((word for word in words if vectors.row(word) is not None), None) for name, words in names.items()}
     known = {name: word for name, word in found.items() if word is not None}

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
-from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+from pooch import file_hash
 
 from scripts.files import need, new_folder, progress_bar, remove, replacing, restore_folder
 from scripts.vectors.folder import Attr, Written, write_folder
@@ -103,7 +103,7 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
     """
     word2vec = need("gensim.models.word2vec", "vectors")
     restore_folder(checkpoint)
-    name = _name(sentences, settings)
+    name = f"{file_hash(str(sentences))} {settings}"
     model = _load(word2vec, checkpoint, name)
     if model is None:
         model = word2vec.Word2Vec(
@@ -136,15 +136,6 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
             with new_folder(checkpoint, "model") as part:
                 model.save(str(part / "model"))
     return model
-
-
-def _name(sentences: Path, settings: Settings) -> str:
-    """A fingerprint of settings and sentences."""
-    checksum = 0
-    with sentences.open("rb") as file:
-        while chunk := file.read(2**20):
-            checksum = crc32(chunk, checksum)
-    return f"{checksum} {settings}"
 
 
 def _load(word2vec: Any, checkpoint: Path, name: str) -> Any:
