@@ -89,21 +89,51 @@ def create_mention_augmenter(level: float, seed: int) -> Augmenter:
         if not doc.ents or rng.random() >= level:
             yield example
             return
-        inside = {token.i for ent in doc.ents for token in ent}
-        words = [_invent(token.text, rng) if token.i in inside else token.text for token in doc]
-        invented = Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
-        spans = [Span(invented, ent.start, ent.end, label=ent.label_) for ent in doc.ents]
-        unknown = [Span(invented, token.i, token.i + 1) for token in doc if token.ent_iob == 0]
-        invented.set_ents(spans, missing=unknown, default="outside")
-        yield Example(Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc]), invented)
+        invented = replace_mentions(doc, lambda ent: [invent(token.text, rng) for token in ent])
+        words, spaces = [token.text for token in invented], [bool(token.whitespace_) for token in invented]
+        yield Example(Doc(nlp.vocab, words=words, spaces=spaces), invented)
 
     return augment
+
+
+def replace_mentions(doc: Doc, words_of: Callable[[Span], list[str]]) -> Doc:
+    """A copy of a Doc in which each entity stands in other words; unknown tokens stay unknown.
+
+    Args:
+        doc: with entities.
+        words_of: the words to put in place of an entity, one or more.
+    """
+    words: list[str] = []
+    spaces: list[bool] = []
+    spans, missing = [], []
+    starts = {ent.start: ent for ent in doc.ents}
+    at = 0
+    while at < len(doc):
+        ent = starts.get(at)
+        if ent is None:
+            if doc[at].ent_iob == 0:
+                missing.append(len(words))
+            words.append(doc[at].text)
+            spaces.append(bool(doc[at].whitespace_))
+            at += 1
+            continue
+        new = words_of(ent)
+        spans.append((len(words), len(words) + len(new), ent.label_))
+        within = [bool(token.whitespace_) for token in ent[:-1]] if len(new) == len(ent) else [True] * (len(new) - 1)
+        words += new
+        spaces += [*within, bool(ent[-1].whitespace_)]
+        at = ent.end
+    made = Doc(doc.vocab, words=words, spaces=spaces)
+    unknown = [made[number : number + 1] for number in missing]
+    made.set_ents([Span(made, start, end, label=label) for start, end, label in spans], missing=unknown, default="outside")
+    return made
 
 
 _KINDS = ("aeiou", "bcdfghjklmnpqrstvwxyz", "0123456789")
 
 
-def _invent(word: str, rng: random.Random) -> str:
+def invent(word: str, rng: random.Random) -> str:
+    """Another word of the same shape: vowels for vowels, consonants for consonants, digits for digits."""
     letters = []
     for letter in word:
         kind = next((kind for kind in _KINDS if letter.lower() in kind), letter)

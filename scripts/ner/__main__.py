@@ -19,13 +19,16 @@ from scripts.ner import evaluate as evaluating
 from scripts.ner import pipeline as composing
 from scripts.ner import report as reporting
 from scripts.ner import split as splitting
+from scripts.ner import teach as teaching
 from scripts.ner.patterns import read_patterns
+from scripts.ner.terms import accepted, read_terms
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 TrainOn = Annotated[splitting.TrainOn, typer.Option(help="labels to train on")]
 PatternsFile = Annotated[Path, typer.Option(help="EntityRuler JSONL")]
 PhraseAttr = Annotated[annotating.PhraseAttr, typer.Option(help="what phrases are compared by")]
+EMPTY = Path("assets/empty.jsonl")
 Base = Annotated[str, typer.Option(help="language code, or a pipeline where patterns need its annotation")]
 
 
@@ -86,6 +89,24 @@ def split(
         print("No gold file was given (vars.ner.gold): scores will be against silver labels, which the patterns made.")
 
 
+@app.command()
+@one_line_errors
+def teach(
+    corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
+    output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy and terms.jsonl")],
+    by: Annotated[teaching.Teach, typer.Option(help="what the teacher looks at: words, encoder (words too), or none")] = "words",
+    terms: Annotated[Path, typer.Option(help="terms that you have accepted or rejected")] = EMPTY,
+    encoder: Annotated[str, typer.Option(help="hub name or folder, for --by encoder")] = "",
+    gpu_id: Annotated[int, typer.Option(help="for the encoder; -1 for the CPU")] = -1,
+    base: Base = "en",
+    seed: Annotated[int, typer.Option(help="for the names that mentions are swapped for")] = 0,
+) -> None:
+    """Let a teacher label what the patterns missed in the training texts."""
+    done = teaching.teach_corpus(corpus, output, load_nlp(base), teaching.features_of(by, encoder, gpu_id), read_terms(terms), seed)
+    print(f"{done['entities_before']} silver entities before, {done['entities_after']} after")
+    print(f"{done['terms_found']} terms found: read them in {output / 'terms.jsonl'}")
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 @one_line_errors
 def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="file for what spaCy says")]) -> None:
@@ -127,19 +148,21 @@ def vectors(
 def compose(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets model-best, log.jsonl and pipeline")],
-    dev: Annotated[Path, typer.Argument(help="dev.spacy")],
+    taught: Annotated[Path, typer.Argument(help="folder that teach filled")],
     patterns: PatternsFile,
     phrase_attr: PhraseAttr = "ORTH",
-    ruler: Annotated[composing.UseRuler, typer.Option(help="put the patterns in front of the model")] = "auto",
+    ruler: Annotated[composing.UseRuler, typer.Option(help="what to put around the model")] = "auto",
     train_on: TrainOn = "silver",
 ) -> None:
     """Move a training into place and make the pipeline to package from it."""
     wanted = read_patterns(patterns) if train_on != "labelled" else []
-    choice = composing.compose(new, folder, list(read_docs(dev, load_nlp("xx"))), wanted, phrase_attr, ruler)
+    terms = accepted(read_terms(taught / "terms.jsonl"))
+    gold = srsly.read_json(taught / "teach.json")["dev_is_gold"]
+    dev = list(read_docs(taught / "dev.spacy", load_nlp("xx")))
+    choice = composing.compose(new, folder, dev, wanted, terms, phrase_attr, ruler, by_dev=gold)
     for name, scores in choice["dev"].items():
-        title = {"model": "model alone", "pipeline": "patterns in front of the model"}[name]
-        print(f"F on dev, {title}: {100 * scores['ents_f']:.1f}")
-    print(f"{folder / 'pipeline'} carries the patterns: {'yes' if choice['ruler'] else 'no'}")
+        print(f"F on dev, {composing.TITLES[name]}: {100 * scores['ents_f']:.1f}")
+    print(f"{folder / 'pipeline'}: {composing.TITLES[choice['ruler']]}")
 
 
 @app.command()

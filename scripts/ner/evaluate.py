@@ -37,8 +37,9 @@ def evaluate(folder: Path, corpus: Path, annotator: Annotator | None, split: dic
     metrics: dict[str, Any] = score(examples, seen)
     metrics["patterns_alone"] = score(predict_by_patterns(annotator, test), seen) if annotator else None
     model = spacy.load(folder / "model-best")
-    metrics["model_alone"] = score(predict(model, test), seen) if "entity_ruler" in nlp.pipe_names else None
-    metrics |= {"ruler_in_front": "entity_ruler" in nlp.pipe_names, "test_is_gold": split["test_is_gold"], "test_texts": len(test)}
+    rulers = [name for name in nlp.pipe_names if name.endswith("_ruler")]
+    metrics["model_alone"] = score(predict(model, test), seen) if rulers else None
+    metrics |= {"rulers": rulers, "test_is_gold": split["test_is_gold"], "test_texts": len(test)}
     metrics["labels"] = sorted(nlp.get_pipe("ner").labels)  # type: ignore[attr-defined]
     return metrics, examples
 
@@ -46,7 +47,8 @@ def evaluate(folder: Path, corpus: Path, annotator: Annotator | None, split: dic
 def rows(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """(name, scores) of each system in the metrics, the shipped pipeline last."""
     named = [("patterns alone", metrics["patterns_alone"]), ("model alone", metrics["model_alone"])]
-    shipped = "patterns + model (shipped)" if metrics["ruler_in_front"] else "trained pipeline (shipped)"
+    added = {"entity_ruler": "patterns + ", "term_ruler": "terms + "}
+    shipped = "".join(added.get(name, "") for name in metrics["rulers"]) + "model (shipped)"
     return [(name, scores) for name, scores in [*named, (shipped, metrics)] if scores]
 
 
@@ -73,7 +75,7 @@ def print_table(metrics: dict[str, Any]) -> None:
     console = Console(width=None if Console().is_terminal else 110)
     console.print(table)
     n_seen, n_unseen = metrics["seen"]["entities"], metrics["unseen"]["entities"]
-    console.print(f"seen: {n_seen} entities whose text training had labelled; unseen: {n_unseen} that it had not")
+    console.print(f"seen: {n_seen} entities whose text the patterns or hand labels had shown; unseen: {n_unseen} that they had not")
 
 
 def _percent(value: float | None) -> str:

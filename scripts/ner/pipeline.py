@@ -18,19 +18,24 @@ from scripts.ner.patterns import needs_annotation, to_ruler
 from scripts.ner.scores import score
 from scripts.vectors.folder import keep_attr
 
-UseRuler = Literal["auto", "yes", "no"]
+UseRuler = Literal["auto", "terms", "yes", "no"]
+TITLES = {"no": "model alone", "yes": "patterns in front of the model", "terms": "patterns in front of the model, terms behind it"}
 
 
-def with_ruler(nlp: Language, patterns: list[Pattern], phrase_attr: str) -> Language:
-    """Put an entity_ruler with the patterns before the NER, which keeps what the ruler found and adds to it.
+def with_rulers(nlp: Language, patterns: list[Pattern], terms: list[Pattern], phrase_attr: str) -> Language:
+    """Put an entity_ruler with the patterns before the NER, which keeps what the ruler found, and one with terms after it.
+
+    What the terms find counts where neither patterns nor model found anything: the model has seen where a phrase ends in its text.
 
     Raises:
         ValueError: "pattern N asks for ...", when a pattern needs annotation that the pipeline has not.
     """
     for number, attr in needs_annotation(patterns):
         raise ValueError(f"pattern {number} asks for {attr}, which the trained pipeline does not set: use vars.ner.ruler no")
-    ruler = nlp.add_pipe("entity_ruler", before="ner", config={"phrase_matcher_attr": phrase_attr})
-    ruler.add_patterns([to_ruler(pattern) for pattern in patterns])  # type: ignore[attr-defined]
+    for name, wanted, before, after in (("entity_ruler", patterns, "ner", None), ("term_ruler", terms, None, "ner")):
+        if wanted:
+            ruler = nlp.add_pipe("entity_ruler", name=name, before=before, after=after, config={"phrase_matcher_attr": phrase_attr})
+            ruler.add_patterns([to_ruler(pattern) for pattern in wanted])  # type: ignore[attr-defined]
     return nlp
 
 
@@ -55,7 +60,16 @@ def _examples(predictions: Iterable[Doc], gold: list[Doc]) -> list[Example]:
     return examples
 
 
-def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], phrase_attr: str, use_ruler: UseRuler) -> dict[str, Any]:
+def compose(
+    new: Path,
+    folder: Path,
+    dev: list[Doc],
+    patterns: list[Pattern],
+    terms: list[Pattern],
+    phrase_attr: str,
+    use_ruler: UseRuler,
+    by_dev: bool = True,
+) -> dict[str, Any]:
     """Move what `spacy train` made into place, and write the pipeline to package beside it.
 
     Args:
@@ -63,29 +77,31 @@ def compose(new: Path, folder: Path, dev: list[Doc], patterns: list[Pattern], ph
         folder: gets model-best, log.jsonl and pipeline.
         dev: Docs with entities, to choose by.
         patterns: for the ruler; empty where the labels are by hand.
+        terms: more of them, that a teacher found.
         phrase_attr: what phrases are compared by: ORTH or LOWER.
-        use_ruler: put the patterns in front of the model: yes, no, or auto: where that scores better on dev.
+        use_ruler: what to put around the model: nothing (no), the patterns (yes), patterns and terms (terms), or auto.
+        by_dev: auto takes what scores best on dev; else (dev holds what the teacher says) patterns and terms.
 
     Returns:
-        what was chosen, with the dev scores that it was chosen by.
+        what was chosen ("ruler"), with the scores on dev.
     """
-    vectors = load_config(new / "model-best" / "config.cfg", interpolate=True)["paths"].get("vectors")
-    keep_attr(new / "model-best", Path(vectors or ""))
-    nlp = spacy.load(new / "model-best")
-    choice: dict[str, Any] = {"ruler": False, "dev": {"model": score(predict(nlp, dev))}}
-    if patterns and use_ruler == "auto" and needs_annotation(patterns):
+    best = new / "model-best"
+    vectors = load_config(best / "config.cfg", interpolate=True)["paths"].get("vectors")
+    keep_attr(best, Path(vectors or ""))
+    rulers: dict[str, tuple[list[Pattern], list[Pattern]]] = {"no": ([], []), "yes": (patterns, []), "terms": (patterns, terms)}
+    if use_ruler == "auto" and needs_annotation(patterns):
         print(
             "Warning: some patterns ask for annotation that the trained pipeline does not set: it goes without the patterns",
             file=sys.stderr,
         )
-    elif patterns and use_ruler != "no":
-        ruled = with_ruler(spacy.load(new / "model-best"), patterns, phrase_attr)
-        choice["dev"]["pipeline"] = score(predict(ruled, dev))
-        choice["ruler"] = use_ruler == "yes" or choice["dev"]["pipeline"]["ents_f"] > choice["dev"]["model"]["ents_f"]
-        nlp = ruled if choice["ruler"] else nlp
+        use_ruler = "no"
+    tried = [use_ruler] if use_ruler != "auto" else ["no", *(["yes"] if patterns else []), *(["terms"] if terms else [])]
+    made = {name: with_rulers(spacy.load(best), *rulers[name], phrase_attr) for name in tried}
+    scores = {name: score(predict(nlp, dev)) for name, nlp in made.items()}
+    chosen = max(tried, key=lambda name: scores[name]["ents_f"] or 0) if by_dev else tried[-1]
     with new_folder(folder / "pipeline") as pipeline:
-        nlp.to_disk(pipeline)
-        keep_attr(pipeline, new / "model-best")
-    replace_folder(new / "model-best", folder / "model-best")
+        made[chosen].to_disk(pipeline)
+        keep_attr(pipeline, best)
+    replace_folder(best, folder / "model-best")
     (new / "log.jsonl").replace(folder / "log.jsonl")
-    return choice
+    return {"ruler": chosen, "dev": scores}

@@ -82,10 +82,11 @@ def split_corpus(
     trained = {ent.label_ for doc in hand for ent in doc.ents}.union(*(shard["labels"] for shard in told))
     gold = {name: splits.claim_gold(name, file, trained) for name, file in (("test", test), ("dev", dev))}
     shares = {name: share for name in ("test", "dev") if not gold[name]}
-    n_hand = splits.claim_hand(hand, shares)
-    if not n_hand:
-        n_texts = sum(shard["counts"]["texts"] for shard in told)
-        splits.shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name, share in shares.items()}
+    # beside silver texts there are few hand-labelled ones: too few of them would be left to choose by
+    by_hand = {name: share for name in shares if hand and (name == "test" or not silver_shards)}
+    n_hand = splits.claim_hand(hand, by_hand)
+    n_texts = sum(shard["counts"]["texts"] for shard in told)
+    splits.shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name in shares if name not in by_hand}
     counts = splits.write_train(output / "train", silver_shards, doubt)
     texts = {name: len(docs) for name, docs in splits.docs.items()}
     result = {
@@ -96,7 +97,7 @@ def split_corpus(
         "entities": {"train": sum(counts["entities"].values()), **{name: sum(len(doc.ents) for doc in splits.docs[name]) for name in gold}},
         "labels_in_train": dict(sorted(counts["entities"].items())),
         "unknown_tokens_in_train": counts["unknown"],
-        **{f"{name}_is_gold": gold[name] or n_hand > 0 for name in ("dev", "test")},
+        **{f"{name}_is_gold": gold[name] or name in by_hand for name in ("dev", "test")},
         "texts_kept_out_of_train": dict(sorted(splits.dropped.items())),
         "gold_rejected": splits.rejected.counts(),
     }

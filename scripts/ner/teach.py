@@ -1,0 +1,128 @@
+"""Let a teacher relabel the training texts: DocBin files to train on, a dev to choose by, and the terms that it found."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from scripts.corpus import read_docs, text_key, write_docs
+from scripts.files import new_folder, progress_bar, write_json, write_jsonl
+from scripts.ner.features import Encoder, word_features
+from scripts.ner.teacher import COPIES, ENOUGH, MOST_TOKENS, Featurize, Teacher, too_few
+from scripts.ner.terms import Decided, Finder, words_of
+
+Teach = Literal["words", "encoder", "none"]
+HAND = "labelled.spacy"  # hand labels, which a teacher learns from and does not change
+
+
+def features_of(teach: Teach, encoder: str, gpu_id: int) -> dict[str, Featurize]:
+    """What the teacher looks at: hashed words, and with an encoder its features too; nothing where there is to be no teacher."""
+    features: dict[str, Featurize] = {} if teach == "none" else {"words": word_features}
+    return features | ({"encoder": Encoder(encoder, gpu_id)} if teach == "encoder" else {})
+
+
+def teach_corpus(
+    corpus: Path, output: Path, nlp: Language, features: dict[str, Featurize], terms: Sequence[dict[str, Any]] = (), seed: int = 0
+) -> dict[str, Any]:
+    """Write train/*.spacy, dev.spacy, terms.jsonl and teach.json under `output`, and return what was done.
+
+    Where dev is drawn from silver texts, the teacher labels it too: patterns name too few entities to choose by.
+
+    Args:
+        corpus: the folder that ner-split filled.
+        output: the folder to write.
+        nlp: whose vocab the Docs get.
+        features: what the teacher looks at, by name; empty to copy the corpus as it is.
+        terms: what the user has said of terms.
+        seed: for the names that mentions are swapped for, and for the texts that are drawn from many.
+    """
+    split = srsly.read_json(corpus / "split.json")
+    files = sorted((corpus / "train").glob("*.spacy"))
+    silver = [file for file in files if file.name != HAND]
+    decided = Decided(nlp.vocab, terms)
+    counts = Counter({"entities_before": 0, "entities_after": 0})
+    told: dict[str, Any] = {"features": list(features), "dev_is_gold": split["dev_is_gold"]}
+    teacher, finder = None, Finder(nlp.vocab, set())
+    probabilities: dict[bytes, np.ndarray] = {}  # of a text's tokens to be in an entity
+    if silver and features:
+        print(f"the teacher looks at {' and at '.join(features)}")
+        sample = _sample(files, decided, nlp)
+        if too_few(sample):
+            print(
+                f"Warning: a teacher needs at least {ENOUGH} texts with entities: the corpus stays as it is (vars.ner.invent 0.7 may help)",
+                file=sys.stderr,
+            )
+        else:
+            teacher = Teacher(features, seed).fit(sample)
+            counts["texts_that_taught"] = len(sample)
+            told["confidence"] = round(teacher.confidence, 3)
+    with new_folder(output, marker="teach.json") as made:
+        (made / "train").mkdir()
+        with progress_bar("teach", split["texts"]["train"], " texts") as bar:
+            for file in files:
+                docs = list(read_docs(file, nlp))
+                if file in silver:
+                    for doc in docs:
+                        decided.apply(doc)
+                    for doc, probability in zip(docs, _relabel(docs, teacher, decided, finder, counts)):
+                        probabilities[text_key(doc.text)] = probability
+                write_docs(made / "train" / file.name, docs)
+                bar.update(len(docs))
+        dev = list(read_docs(corpus / "dev.spacy", nlp))
+        if not split["dev_is_gold"]:
+            _relabel(dev, teacher, decided, None, Counter())
+        write_docs(made / "dev.spacy", dev)
+        found = (
+            _terms((doc for file in silver for doc in read_docs(made / "train" / file.name, nlp)), probabilities, finder, teacher.sure)
+            if teacher
+            else []
+        )
+        write_jsonl(made / "terms.jsonl", [*terms, *found])
+        done = {**told, **counts, "terms_given": len(terms), "terms_found": len(found)}
+        write_json(made / "teach.json", done)
+    return done
+
+
+def _sample(files: list[Path], decided: Decided, nlp: Language) -> list[Doc]:
+    """Texts to learn from: all of them, or of very many as much as is needed of those with entities and of the others."""
+    lots: dict[bool, list[Doc]] = {True: [], False: []}
+    for file in files:
+        for doc in read_docs(file, nlp):
+            if file.name != HAND:
+                decided.apply(doc)
+            lots[bool(doc.ents)].append(doc)
+        lots = {has: _first(lot, MOST_TOKENS // (1 + COPIES) if has else MOST_TOKENS) for has, lot in lots.items()}
+    return [*lots[True], *lots[False]]
+
+
+def _first(docs: list[Doc], most: int) -> list[Doc]:
+    """The Docs in the order of a hash of their texts, up to a number of tokens."""
+    docs = sorted(docs, key=lambda doc: text_key(doc.text))
+    lengths = np.cumsum([len(doc) for doc in docs])
+    return docs[: int(np.searchsorted(lengths, most, side="right"))]
+
+
+def _relabel(docs: list[Doc], teacher: Teacher | None, decided: Decided, finder: Finder | None, counts: Counter[str]) -> list[np.ndarray]:
+    """Let the teacher set the entities of Docs. Gives the probability of their tokens to be in one, (n_tokens,) for each Doc."""
+    counts["entities_before"] += sum(len(doc.ents) for doc in docs)
+    if finder is not None:
+        finder.known.update((words_of(ent), ent.label_) for doc in docs for ent in doc.ents)
+    probabilities = teacher.relabel(docs) if teacher is not None else []
+    for doc in docs:
+        decided.drop_rejected(doc)
+        if finder is not None:
+            finder.see(doc)
+    counts["entities_after"] += sum(len(doc.ents) for doc in docs)
+    return probabilities
+
+
+def _terms(docs: Iterable[Doc], probabilities: dict[bytes, np.ndarray], finder: Finder, sure: float) -> list[dict[str, Any]]:
+    for doc in docs:
+        finder.weigh(doc, probabilities[text_key(doc.text)])
+    return finder.terms(sure)
