@@ -6,9 +6,9 @@ It works after any component that sets `doc.ents`. A row of the table names a ge
     {"from": "GADGET", "label": "TABLET", "mention": ["tab", [{"LOWER": "galaxy"}, {"LOWER": {"REGEX": "^tab"}}]]}
     {"from": "CLOTHING", "label": "CHILDRENS_CLOTHING", "context": ["toddler", "for my son"], "before": 4, "after": 4}
 
-Where a row gives several of text, mention and context, all must hold. Of the rows that hold, one decides: a text comes before a
-mention, a mention before a context, two conditions before one of them alone; then the longest match inside the mention, the context
-nearest to it, and the row that stands first.
+Where a row gives several of text, mention and context, all must hold; one that gives none always holds. Of the rows that hold, one
+decides: a text comes before a mention, a mention before a context, a context before none, two conditions before one of them alone;
+then the longest match inside the mention, the context nearest to it, and the row that stands first.
 """
 
 import re
@@ -72,8 +72,6 @@ def _check_row(row: Any) -> None:
             raise ValueError(f"{key!r} must be {what}, not {value!r}")
     if "from" not in row or "label" not in row:
         raise ValueError('a row needs a "from" (the generic label) and a "label" (the specific one)')
-    if not {"text", "mention", "context"} & set(row):
-        raise ValueError('a row needs a "text", a "mention" or a "context" that says when it applies')
     for key, beside in {"aliases": "text", "before": "context", "after": "context", "sentence": "context"}.items():
         if key in row and beside not in row:
             raise ValueError(f"{key!r} must stand beside a {beside!r}")
@@ -140,7 +138,9 @@ class _Table:
         self.rows, self.names = list(rows), list(names)
         self.rules: list[_Rule] = []
         self.by_text: dict[tuple[str, str], list[int]] = defaultdict(list)  # (generic label, text) -> rows
-        self.by_patterns: dict[tuple[str, int], list[int]] = defaultdict(list)  # (generic label, list of patterns) -> rows without a text
+        self.by_patterns: dict[tuple[str, int], list[int]] = defaultdict(
+            list
+        )  # (generic label, list of patterns; -1: none) -> rows without a text
         self.matchers: dict[str, Matcher] = {}
         self.generic: dict[str, bool] = {}  # generic label -> does one of its rows ask for the sentence
         self._numbers: dict[str, int] = {}  # a list of patterns as JSON -> its number
@@ -171,7 +171,7 @@ class _Table:
                     raise ValueError(f"contradicts {self.names[seen[when]]} on {what}: keep one, or give one of them a 'context'")
                 if text:
                     self.by_text[label, text].append(index)
-            for number in {mention, context} - {-1} if not texts else ():
+            for number in () if texts else {mention, context} - {-1} or {-1}:
                 self.by_patterns[label, number].append(index)
 
     def _number(self, given: Any, generic: list[str]) -> int:
@@ -191,7 +191,7 @@ class _Table:
         found: Matches = defaultdict(list)
         for number, start, end in self.matchers[generic](doc) if generic in self.matchers else ():
             insort(found[number], (start, end))
-        matched = {row for number in found for row in self.by_patterns.get((generic, number), ())}
+        matched = {row for number in (-1, *found) for row in self.by_patterns.get((generic, number), ())}
         for ent in ents:
             rows = matched.union(self.by_text.get((generic, text_key(ent.text)), ()))
             ranks = [(*strength, row) for row in rows if (strength := self.rules[row].strength(ent, found))]
@@ -257,7 +257,7 @@ class LabelRefiner(Pipe):
         labels = sorted({ent.label_ for ent in ents})
         if any(self.table.generic[label] for label in labels) and not doc.has_annotation("SENT_START"):
             raise ValueError(
-                f"a row of {self.name} asks for the sentence, which no component sets: add a sentencizer before it, or give 'before' and 'after'"
+                f"a row of {self.name} asks for the sentence, which no component sets: put a sentencizer before it, or use 'before'"
             )
         chosen = [pair for label in labels for pair in self.table.choose([ent for ent in ents if ent.label_ == label], doc, label)]
         doc.set_ents([_refine(ent, index, self.rows[index]) for ent, index in chosen], default="unmodified")
