@@ -11,6 +11,8 @@ from scripts.corpus import Skipped, load_nlp, read_gold
 from scripts.files import new_folder, one_line_errors, remove, restore_folder, write_json
 from scripts.refine import build as building
 from scripts.refine import evaluate as evaluating
+from scripts.refine import labels as comparing
+from scripts.refine.contexts import By
 from scripts.vectors.folder import keep_attr
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -62,6 +64,24 @@ def evaluate(
     evaluating.print_tables(metrics)
     evaluating.draw(metrics, output / "scores.png")
     write_json(output / "metrics.json", metrics)
+
+
+@app.command()
+@one_line_errors
+def labels(
+    labelled: Annotated[Path, typer.Argument(help="labelled texts: .jsonl, .spacy, CoNLL, or a folder")],
+    output: Annotated[Path, typer.Argument(help="folder for labels.json and labels.png")],
+    by: Annotated[By, typer.Option(help="what to compare")] = "label",
+    least: Annotated[int, typer.Option(help="fewest mentions of a label", min=2)] = 20,
+    lang: Annotated[str, typer.Option(help="language code: its tokenizer cuts the texts")] = "en",
+    seed: Annotated[int, typer.Option(help="for folds and intervals")] = 0,
+) -> None:
+    """Say which labels can't be told apart by their contexts."""
+    report = comparing.compare_labels(read_gold(labelled, load_nlp(lang), Skipped()), by, least, seed)
+    for line in comparing.in_words(report):
+        print(line)
+    comparing.draw(report, output / "labels.png")
+    write_json(output / "labels.json", report)
 
 
 if __name__ == "__main__":

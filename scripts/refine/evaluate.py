@@ -158,7 +158,7 @@ def _range(scores: dict[str, Any]) -> str:
 def draw(metrics: dict[str, Any], path: Path) -> None:
     """Save the systems as a bar chart."""
     groups = {
-        title: {"label right,\nborders given": 100 * (given["ents_r"] or 0), "F end to end": 100 * (scores["ents_f"] or 0)}
+        title: {"label right, borders given": 100 * (given["ents_r"] or 0), "F end to end": 100 * (scores["ents_f"] or 0)}
         for title, scores, given in rows(metrics)
     }
     plots.save(plots.bars(groups, f"Specific labels of {metrics['test_mentions']} mentions in {metrics['test_texts']} texts", "%"), path)
