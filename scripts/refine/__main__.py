@@ -28,6 +28,8 @@ def build(
 ) -> None:
     """Put a table behind the NER of a pipeline."""
     restore_folder(Path(pipeline))
+    if "/" in pipeline and not Path(pipeline).exists():
+        raise ValueError(f"{pipeline} does not exist: make it (python -m weasel run ner), or give another by vars.refine.pipeline")
     rows, names = building.read_table(table)
     nlp = load_nlp(pipeline)
     refiner = building.add_refiner(nlp, rows, names, window)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap
 from spacy.tokens import Doc
 
 from scripts import plots
@@ -17,6 +18,7 @@ from scripts.refine.contexts import By, Mention, compare, mentions
 
 ALIKE = 0.6  # an AUC whose whole interval lies below this is as good as guessing, however sure it is
 WEAK = 0.7  # an AUC that may be a guess is one, if its interval ends below this; else there are too few examples to say
+ALIKE_TO_APART = LinearSegmentedColormap.from_list("alike to apart", [plots.COLOURS[2], "#fdf3e7", plots.COLOURS[1]])
 MOST = 1_000  # mentions of a label that are looked at
 
 
@@ -99,13 +101,11 @@ def draw(report: dict[str, Any], path: Path) -> None:
         axes.text(column, row, f"{pair['auc']:.2f}\n{mark}".strip(), ha="center", va="center", fontsize=9)
         if pair["verdict"] == "same":
             axes.add_patch(plt.Rectangle((column - 0.47, row - 0.45), 0.94, 0.9, fill=False, edgecolor="black", linewidth=1.8))
-    image = axes.imshow(
-        np.clip(grid[1:, :-1], 0.5, 1), vmin=0.5, vmax=1, cmap="YlGnBu_r", alpha=0.75, extent=(-0.5, size - 1.5, size - 0.5, 0.5)
-    )
+    image = axes.imshow(grid[1:, :-1], vmin=0.5, vmax=1, cmap=ALIKE_TO_APART, extent=(-0.5, size - 1.5, size - 0.5, 0.5))
     wrapped = ["\n".join(textwrap.wrap(name, 14)) for name in names]
     axes.set_xticks(range(size - 1), wrapped[:-1], rotation=35, ha="right")
     axes.set_yticks(range(1, size), [f"{name} ({report['labels'][label]})" for name, label in zip(wrapped[1:], names[1:])])
     axes.set(xlim=(-0.5, size - 1.5), ylim=(size - 0.5, 0.5), aspect="auto")
-    axes.set_title("Can contexts tell the labels apart?", loc="left")
-    figure.colorbar(image, ax=axes, label="AUC (0.5: no better than guessing)")
+    axes.set_title("Labels whose contexts look the same (framed)", loc="left")
+    figure.colorbar(image, ax=axes, label="AUC of the context: 0.5 is guessing, 1 is sure")
     plots.save(figure, path)
