@@ -13,13 +13,15 @@ import spacy
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner
 
 from scripts.components.refine import LabelRefiner
 from scripts.corpus import DOC_ATTRS
+from scripts.refine.__main__ import app
 from scripts.refine.build import add_refiner, hopeless, read_table
 from scripts.refine.evaluate import evaluate
 from scripts.refine.labels import compare_labels, in_words
-from tests.conftest import ROOT, copy_project, run_module, weasel
+from tests.conftest import ROOT, copy_project, weasel
 
 TABLE: list[dict[str, Any]] = [
     {"from": "GPE", "label": "TOURIST_DESTINATION", "text": "Bali", "aliases": ["Isle of  the GODS"], "id": "bali", "kb_id": "Q4648"},
@@ -201,7 +203,7 @@ def test_what_build_says_of_a_table(capsys: Any) -> None:
     assert "the table refines ['LOC'], which" in capsys.readouterr().err
     with pytest.raises(ValueError, match="POS"):
         add_refiner(nlp, [{"from": "GPE", "label": "X", "context": [[{"POS": "VERB"}]]}], ["t:1"], 5)
-    refiner = add_refiner(nlp, [{"from": "GPE", "label": "X", "context": [[{"LOWER": "New York"}]], "sentence": True}], ["t:1"], 5)
+    refiner = add_refiner(nlp, [{"from": "GPE", "label": "X", "context": [{"LOWER": "New York"}], "sentence": True}], ["t:1"], 5)
     assert nlp.pipe_names == ["entity_ruler", "sentencizer", "label_refiner"]
     assert next(hopeless(refiner, nlp)).startswith("t:1: a pattern can never match")
 
@@ -279,9 +281,8 @@ def test_workflow(refined: Path) -> None:
 
 
 def test_no_gold_is_no_score(refined: Path, tmp_path: Path) -> None:
-    done = run_module(
-        ROOT, "scripts.refine", "evaluate", str(refined / "training/refine/pipeline"), str(tmp_path), "--gold", "assets/empty.jsonl"
-    )
+    arguments = [str(refined / "training/refine/pipeline"), str(tmp_path), "--gold", str(ROOT / "assets/empty.jsonl")]
+    done = CliRunner().invoke(app, ["evaluate", *arguments])
     assert "holds no gold text" in done.stdout and srsly.read_json(tmp_path / "metrics.json")["ents_f"] is None
 
 
@@ -302,9 +303,24 @@ def test_bad_tables_are_one_line_and_leave_the_pipeline(refined: Path, tmp_path:
     (tmp_path / "t.jsonl").write_text(table, encoding="utf8")
     before = (refined / "training/refine/pipeline/meta.json").stat().st_mtime_ns
     arguments = [str(refined / "training/ner/pipeline"), str(refined / "training/refine/pipeline"), "--table", str(tmp_path / "t.jsonl")]
-    done = run_module(ROOT, "scripts.refine", "build", *arguments)
-    assert done.returncode == 1 and words in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    done = CliRunner().invoke(app, ["build", *arguments])
+    assert done.exit_code == 1 and words in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
     assert (refined / "training/refine/pipeline/meta.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["build", "training/none", "out", "--table", "t.jsonl"], "training/none does not exist: make it"),
+        (["build", "nowhere_sm", "out", "--table", str(ROOT / "assets/refine/table.jsonl")], "no language or pipeline called 'nowhere_sm'"),
+        (["build", "en", "out", "--table", "t.jsonl"], "t.jsonl does not exist: give a JSONL file"),
+        (["labels", str(ROOT / "assets/ner/dev.jsonl"), "out"], "there are no two labels with 20 mentions"),
+    ],
+)
+def test_bad_arguments_are_one_line(tmp_path: Path, arguments: list[str], words: str) -> None:
+    done = CliRunner().invoke(app, [str(tmp_path / "out") if word == "out" else word for word in arguments])
+    assert done.exit_code == 1 and words in done.stderr and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_table_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:

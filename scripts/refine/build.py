@@ -82,7 +82,9 @@ def _try(nlp: Language, refiner: LabelRefiner) -> None:
 def hopeless(refiner: LabelRefiner, nlp: Language) -> Iterator[str]:
     """A line for each pattern of the table that can never match."""
     for row, name in zip(refiner.rows, refiner.table.names):
-        given = [pattern for key in ("mention", "context") for pattern in row.get(key, ()) if isinstance(pattern, list)]
+        values = [row[key] for key in ("mention", "context") if isinstance(row.get(key), list)]
+        nested = [[value] if all(isinstance(token, dict) for token in value) else value for value in values]
+        given = [pattern for patterns in nested for pattern in patterns if isinstance(pattern, list)]
         for _, reason in never_match([Pattern(row["label"], pattern) for pattern in given], nlp):
             yield f"{name}: a pattern can never match: {reason}"
 

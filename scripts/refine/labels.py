@@ -106,6 +106,6 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.set_xticks(range(size - 1), wrapped[:-1], rotation=35, ha="right")
     axes.set_yticks(range(1, size), [f"{name} ({report['labels'][label]})" for name, label in zip(wrapped[1:], names[1:])])
     axes.set(xlim=(-0.5, size - 1.5), ylim=(size - 0.5, 0.5), aspect="auto")
-    axes.set_title("Labels whose contexts look the same (framed)", loc="left")
+    axes.set_title("Contexts of labels: framed look the same, ? unclear", loc="left")
     figure.colorbar(image, ax=axes, label="AUC of the context: 0.5 is guessing, 1 is sure")
     plots.save(figure, path)
