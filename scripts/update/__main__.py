@@ -104,6 +104,8 @@ def prepare(
     lang: Annotated[str, typer.Option(help="language code of the training")] = "en",
 ) -> None:
     """Cut the NER out of the pipeline, with its own tok2vec and with room for the new labels."""
+    if not base.exists():
+        raise ValueError(f"{base} does not exist: run update-check first")
     nlp = composing.extract_ner(composing.load_pipeline(pipeline), srsly.read_json(base)["new_labels"], lang)
     with new_folder(output) as folder:
         nlp.to_disk(folder)

@@ -55,7 +55,9 @@ def completed(doc: Doc, by_pipeline: Sequence[Span], by_patterns: Sequence[Span]
     added = [span for span in by_pipeline if not overlaps(span, doc.ents)]
     doubtful = [span for span in by_patterns if not overlaps(span, [*doc.ents, *added])]
     copy = fresh(doc)
-    copy.set_ents([_moved(span, copy) for span in (*doc.ents, *added)], missing=[_moved(span, copy) for span in doubtful], default="outside")
+    copy.set_ents(
+        [_moved(span, copy) for span in (*doc.ents, *added)], missing=[_moved(span, copy) for span in doubtful], default="outside"
+    )
     return copy
 
 
@@ -77,7 +79,15 @@ def rehearsed(doc: Doc, predicted: Sequence[Span], doubt: bool) -> Doc:
 
 
 def mix(
-    known: Known, new: Iterable[Doc], raw: Iterable[str], golds: Iterable[Doc], *, rehearsal: float, doubt: bool, dev_share: float, seed: int
+    known: Known,
+    new: Iterable[Doc],
+    raw: Iterable[str],
+    golds: Iterable[Doc],
+    *,
+    rehearsal: float,
+    doubt: bool,
+    dev_share: float,
+    seed: int,
 ) -> Mixture:
     """Mix new examples with raw texts that the old pipeline labels.
 
@@ -110,8 +120,9 @@ def mix(
         mixture.docs[f"naive_{split}"].append(doc)
         mixture.docs[split].append(completed(doc, by_pipeline, by_patterns))
         mixture.counts["entities filled in"] += len(mixture.docs[split][-1].ents) - len(doc.ents)
+    # Dev gets no more raw texts than new ones: a model that has learned nothing yet must not look best by the old labels.
     for doc, by_pipeline, _ in known.find(known.nlp.make_doc(text) for text in drawn):
-        split = draw(doc.text, seed, {"dev": dev_share})
+        split = draw(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
         mixture.docs[split].append(rehearsed(doc, by_pipeline, doubt and split == "train"))
         mixture.counts["entities rehearsed"] += len(by_pipeline)
     mixture.counts |= Counter({"new texts": len(examples), "raw texts": len(drawn)})

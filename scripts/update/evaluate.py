@@ -1,5 +1,6 @@
 """F by label before and after an update, on the old gold and on the new, beside the naive update and the new labels alone."""
 
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from scripts.update.pipeline import labels
 
 TRAINED = {"updated": ".", "naive": "naive", "alone": "alone"}  # system -> folder in training/update
 CHANGES = {"change": "updated", "naive_change": "naive"}  # key -> system that is compared with the one before
+MOST_DRAWN = 6  # rows in the chart
 MOST_LOST = 0.02  # F, as a share of 1, that a label may lose
 
 
@@ -97,8 +99,14 @@ def _points(value: float | None) -> str:
 
 
 def draw(metrics: dict[str, Any], path: Path) -> None:
-    """Save the table as a bar chart: a group for each gold and label, a bar for each system."""
+    """Save the table as a bar chart: a group for each label and gold, a bar for each system that knows the label.
+
+    Of many rows those that changed most are drawn.
+    """
+    rows = sorted(metrics["rows"], key=lambda row: -abs(row["change"] or 0))[:MOST_DRAWN]
+    rows = [row for row in metrics["rows"] if row in rows]
     groups = {
-        name: {f"{row['label']}\n{row['gold']}": 100 * (row[name] or 0) for row in metrics["rows"]} for name in ("before", *TRAINED)
+        name: {f"{row['label']}, {row['gold']}": math.nan if row[name] is None else 100 * row[name] for row in rows}
+        for name in ("before", *TRAINED)
     }
     plots.save(plots.bars(groups, "F by label, before and after the update", "F, %"), path)

@@ -6,9 +6,8 @@ from typing import Any
 
 import spacy
 from spacy.language import Language
-from spacy.util import get_lang_class
+from spacy.util import get_lang_class, is_package
 
-from scripts.corpus import load_nlp
 from scripts.files import digest, new_folder
 
 NER_FACTORIES = ("ner", "beam_ner")
@@ -18,14 +17,15 @@ def load_pipeline(name: str) -> Language:
     """An installed or saved pipeline with one NER.
 
     Raises:
-        ValueError: "no language or pipeline called ...", "... can't be loaded ..." or "... has no NER to update ...".
+        ValueError: "no pipeline called ...", "... can't be loaded ..." or "... has no NER to update ...".
     """
+    if not Path(name).exists() and not is_package(name):
+        what = f"no pipeline called {name!r}: give an installed one or a folder by vars.update.pipeline"
+        raise ValueError(f"{what} (the default is what the workflow all leaves)")
     try:
-        nlp = load_nlp(name)
-    except (ValueError, OSError):
-        raise
-    except Exception as error:  # msgpack, zlib and numpy each raise their own on damaged files
-        raise ValueError(f"{name} can't be loaded, some file in it is damaged: make or install it again ({type(error).__name__})") from error
+        nlp = spacy.load(name)
+    except Exception as error:  # msgpack, zlib, numpy and the config system each raise their own on missing or damaged files
+        raise ValueError(f"{name} can't be loaded, make or install it again: {error or type(error).__name__}") from error
     ner_name(nlp, name)
     return nlp
 
@@ -136,7 +136,12 @@ def compose(new: Path, folder: Path, nlp: Language | None) -> Language:
         new: the output folder of `spacy train`.
         folder: gets pipeline and log.jsonl.
         nlp: the pipeline that gets the trained NER; None to keep the training's own.
+
+    Raises:
+        ValueError: "... holds no trained model ...".
     """
+    if not (new / "model-best").exists():
+        raise ValueError(f"{new} holds no trained model: run the training first")
     trained = spacy.load(new / "model-best")
     made = trained if nlp is None else put_back(nlp, trained)
     with new_folder(folder / "pipeline") as pipeline:
