@@ -37,7 +37,7 @@ def check(
 ) -> None:
     """Name the new texts that leave an entity of a known label unlabelled, and say which pipeline this is."""
     nlp = composing.load_pipeline(pipeline)
-    docs = list(read_gold(new, nlp, Skipped()))
+    docs = list(read_gold(new, nlp, Skipped()))  # update-corpus tells what does not fit
     told = composing.describe(nlp, pipeline, {ent.label_ for doc in docs for ent in doc.ents})
     known = Known(nlp, patterns, phrase_attr, told["labels"])
     if known.passed_over:
@@ -133,9 +133,15 @@ def evaluate(
 ) -> None:
     """F by label on the old and the new gold: the pipeline before and after, the naive update, the new labels alone."""
     restore_folder(folder / "pipeline")
+    for path in evaluating.TRAINED.values():
+        if not (folder / path / "pipeline").exists():
+            raise ValueError(f"{folder / path / 'pipeline'} does not exist: run update-train, update-naive and update-alone first")
     names = {"before": pipeline, **{name: str(folder / path / "pipeline") for name, path in evaluating.TRAINED.items()}}
     systems = {name: composing.load_pipeline(path) for name, path in names.items()}
-    golds = {name: list(read_gold(file, systems["before"], Skipped())) for name, file in (("old gold", old_gold), ("new gold", gold))}
+    rejected = Skipped()
+    golds = {name: list(read_gold(file, systems["before"], rejected)) for name, file in (("old gold", old_gold), ("new gold", gold))}
+    if rejected.records:
+        print(f"Warning: left out of the gold labels: {rejected.counts()}", file=sys.stderr)
     metrics = evaluating.evaluate(systems, golds)
     evaluating.print_table(metrics)
     evaluating.draw(metrics, folder / "scores.png")

@@ -12,26 +12,26 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from scripts import plots
+from scripts.ner.pipeline import predict
 from scripts.ner.scores import score
-from scripts.update.known import fresh
 from scripts.update.pipeline import labels
 
 TRAINED = {"updated": ".", "naive": "naive", "alone": "alone"}  # system -> folder in training/update
+TITLES = {"before": "before", "updated": "updated", "naive": "naive update", "alone": "new examples alone"}
 CHANGES = {"change": "updated", "naive_change": "naive"}  # key -> system that is compared with the one before
 MOST_DRAWN = 6  # rows in the chart
 MOST_LOST = 0.02  # F, as a share of 1, that a label may lose
 
 
-def predict(nlp: Language, gold: list[Doc]) -> list[Example]:
-    """What a pipeline makes of the tokens of gold Docs, of the labels that the gold has.
+def predict_known(nlp: Language, gold: list[Doc]) -> list[Example]:
+    """What a pipeline makes of the texts of gold Docs, of the labels that the gold has.
 
     A gold file says nothing about labels that it does not have, so they are neither right nor wrong.
     """
     known = {ent.label_ for doc in gold for ent in doc.ents}
-    examples = []
-    for reference, predicted in zip(gold, nlp.pipe(fresh(doc, nlp) for doc in gold)):
-        predicted.ents = [ent for ent in predicted.ents if ent.label_ in known]
-        examples.append(Example(predicted, reference))
+    examples = predict(nlp, gold)
+    for example in examples:
+        example.predicted.ents = [ent for ent in example.predicted.ents if ent.label_ in known]
     return examples
 
 
@@ -52,7 +52,7 @@ def evaluate(systems: dict[str, Language], golds: dict[str, list[Doc]]) -> dict[
     if not any(doc.ents for doc in golds["new gold"]):
         raise ValueError("the new gold holds no labelled text: give some by vars.update.gold")
     known = {name: labels(nlp) for name, nlp in systems.items()}
-    scores = {gold: {name: score(predict(nlp, docs)) for name, nlp in systems.items()} for gold, docs in golds.items() if docs}
+    scores = {gold: {name: score(predict_known(nlp, docs)) for name, nlp in systems.items()} for gold, docs in golds.items() if docs}
     rows = [row for gold, docs in golds.items() if docs for row in _rows(gold, docs, scores[gold], known)]
     return {
         **scores["new gold"]["updated"],
@@ -106,7 +106,7 @@ def draw(metrics: dict[str, Any], path: Path) -> None:
     rows = sorted(metrics["rows"], key=lambda row: -abs(row["change"] or 0))[:MOST_DRAWN]
     rows = [row for row in metrics["rows"] if row in rows]
     groups = {
-        name: {f"{row['label']}, {row['gold']}": math.nan if row[name] is None else 100 * row[name] for row in rows}
-        for name in ("before", *TRAINED)
+        title: {f"{row['label']}, {row['gold']}": math.nan if row[name] is None else 100 * row[name] for row in rows}
+        for name, title in TITLES.items()
     }
     plots.save(plots.bars(groups, "F by label, before and after the update", "F, %"), path)

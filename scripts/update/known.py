@@ -8,6 +8,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from scripts.corpus import read_jsonl
+from scripts.files import progress_bar
 from scripts.ner.matching import PatternMatcher, resolve_overlaps
 from scripts.ner.patterns import read_patterns
 
@@ -31,22 +32,23 @@ class Known:
         self.passed_over = sorted({pattern.label for pattern in lines} - self.known)
         self.matcher = PatternMatcher(nlp, self.patterns, phrase_attr)
 
-    def predict(self, docs: Iterable[Doc]) -> Iterator[tuple[Doc, Doc]]:
-        """(Doc, what the pipeline makes of its text) for each Doc, in order."""
-        docs = list(docs)
-        yield from zip(docs, self.nlp.pipe(fresh(doc) for doc in docs))
-
     def find(self, docs: Iterable[Doc]) -> Iterator[Found]:
         """What is found in each example, in order. The example's own spans don't count."""
-        for doc, predicted in self.predict(docs):
-            by_pipeline = [Span(doc, ent.start, ent.end, label=ent.label_) for ent in predicted.ents if ent.label_ in self.known]
-            matches, _ = resolve_overlaps(self.matcher(predicted))
-            yield doc, by_pipeline, [Span(doc, start, end, label=self.patterns[index].label) for index, start, end in matches]
+        docs = list(docs)
+        with progress_bar("find known labels", len(docs), "texts") as bar:
+            for doc, predicted in zip(docs, self.nlp.pipe(fresh(doc) for doc in docs)):
+                bar.update()
+                yield self._found(doc, predicted)
+
+    def _found(self, doc: Doc, predicted: Doc) -> Found:
+        by_pipeline = [Span(doc, ent.start, ent.end, label=ent.label_) for ent in predicted.ents if ent.label_ in self.known]
+        matches, _ = resolve_overlaps(self.matcher(predicted))
+        return doc, by_pipeline, [Span(doc, start, end, label=self.patterns[index].label) for index, start, end in matches]
 
 
-def fresh(doc: Doc, nlp: Language | None = None) -> Doc:
-    """The same tokens with nothing annotated, for another pipeline where one is given."""
-    return Doc(nlp.vocab if nlp else doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+def fresh(doc: Doc) -> Doc:
+    """The same tokens with nothing annotated."""
+    return Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
 
 
 def overlaps(span: Span, others: Iterable[Span]) -> bool:
