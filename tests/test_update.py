@@ -21,7 +21,7 @@ from spacy.training import Example
 from scripts.corpus import read_docs, text_key
 from scripts.ner.scores import score
 from scripts.update.__main__ import app
-from scripts.update.corpus import completed, mix, rehearsed, sample
+from scripts.update.corpus import completed, mix, rehearsed, sample, summary
 from scripts.update.evaluate import evaluate, predict_known, print_table
 from scripts.update.known import Known, unlabelled
 from scripts.update.pipeline import extract_ner, labels, load_pipeline, ner_name, put_back
@@ -100,6 +100,7 @@ def test_gold_texts_never_train_and_each_text_counts_once(known: Known) -> None:
     keys = [text_key(doc.text) for name in ("train", "dev") for doc in mixture.docs[name]]
     assert len(keys) == len(set(keys)) == 39 + 39 and not set(keys) & {text_key(doc.text) for doc in golds}
     assert mixture.counts["new texts left out (in a gold file, or twice)"] == 2
+    assert mixture.counts["raw texts left out (empty, too long or half a surrogate pair)"] == 2
     naive = [doc.text for name in ("naive_train", "naive_dev") for doc in mixture.docs[name]]
     assert sorted(naive) == sorted(doc.text for doc in new if doc.text != golds[0].text)
     assert {ent.label_ for doc in mixture.docs["naive_train"] for ent in doc.ents} == {"SYSTEM"}
@@ -108,6 +109,7 @@ def test_gold_texts_never_train_and_each_text_counts_once(known: Known) -> None:
 def test_the_new_examples_are_the_authority_on_the_labels_that_they_have(known: Known) -> None:
     new = [made(known.nlp, [*WORDS, str(number)], (3, 4, "GADGET")) for number in range(40)]
     mixture = mix(known, new, [], [], rehearsal=0, doubt=True, dev_share=0.3, seed=0)
+    assert summary(mixture)["entities filled in"] == summary(mixture)["entities rehearsed"] == 0
     assert all(spans(doc) == [("Pixel", "GADGET")] and doc[5].ent_iob_ == "O" for doc in mixture.docs["train"])
 
 

@@ -14,13 +14,17 @@ from scripts.ner.doubt import looks_like_name
 from scripts.ner.split import draw
 from scripts.update.known import Known, fresh, overlaps
 
+LEFT_OUT = "new texts left out (in a gold file, or twice)"
+UNREADABLE = "raw texts left out (empty, too long or half a surrogate pair)"
+COUNTED = ("new texts", LEFT_OUT, "raw texts", UNREADABLE, "entities filled in", "entities rehearsed")
+
 
 @dataclass
 class Mixture:
     """The Docs to train on and to choose by: mixed ones, and the new examples as they are (naive)."""
 
     docs: dict[str, list[Doc]] = field(default_factory=lambda: {name: [] for name in ("train", "dev", "naive_train", "naive_dev")})
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
 
 def unclaimed(docs: Iterable[Doc], taken: set[bytes]) -> tuple[list[Doc], int]:
@@ -106,37 +110,42 @@ def mix(
     """
     mixture = Mixture()
     taken = {text_key(doc.text) for doc in golds}
-    n_gold = len(taken)
-    examples, mixture.counts["new texts left out (in a gold file, or twice)"] = unclaimed(new, taken)
+    examples, mixture.counts[LEFT_OUT] = unclaimed(new, taken)
     if not any(doc.ents for doc in examples):
-        raise ValueError(f"no new example with a label is left that is not among the {n_gold} gold texts: give more by vars.update.new")
-    drawn = sample(_usable(raw, known, taken), round(rehearsal * len(examples)), seed)
+        raise ValueError("no new example with a label is left that is not in a gold file: give more by vars.update.new")
+    drawn = sample(_usable(raw, mixture, known, taken), round(rehearsal * len(examples)), seed)
     if rehearsal and not drawn:
         raise ValueError("no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0")
     by_hand = {ent.label_ for doc in examples for ent in doc.ents}  # the new examples are the authority on these
     for doc, by_pipeline, by_patterns in known.find(examples):
-        by_pipeline = [span for span in by_pipeline if span.label_ not in by_hand]
+        filled = completed(doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns)
         split = draw(doc.text, seed, {"dev": dev_share})
+        mixture.docs[split].append(filled)
         mixture.docs[f"naive_{split}"].append(doc)
-        mixture.docs[split].append(completed(doc, by_pipeline, by_patterns))
-        mixture.counts["entities filled in"] += len(mixture.docs[split][-1].ents) - len(doc.ents)
+        mixture.counts["entities filled in"] += len(filled.ents) - len(doc.ents)
     # Dev gets no more raw texts than new ones: a model that has learned nothing yet must not look best by the old labels.
     for doc, by_pipeline, _ in known.find(known.nlp.make_doc(text) for text in drawn):
         split = draw(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
         mixture.docs[split].append(rehearsed(doc, by_pipeline, doubt and split == "train"))
         mixture.counts["entities rehearsed"] += len(by_pipeline)
-    mixture.counts |= Counter({"new texts": len(examples), "raw texts": len(drawn)})
+    mixture.counts.update({"new texts": len(examples), "raw texts": len(drawn)})
+    return _checked(mixture)
+
+
+def _usable(raw: Iterable[str], mixture: Mixture, known: Known, taken: set[bytes]) -> Iterator[str]:
+    for text in raw:
+        if why_unreadable(text, known.nlp):
+            mixture.counts[UNREADABLE] += 1
+        elif text_key(text) not in taken:
+            taken.add(text_key(text))
+            yield text
+
+
+def _checked(mixture: Mixture) -> Mixture:
     for name, docs in mixture.docs.items():
         if not any(doc.ents for doc in docs):
             raise ValueError(f"{name} got no entity: give more new examples (vars.update.new) or another share (vars.update.dev_share)")
     return mixture
-
-
-def _usable(raw: Iterable[str], known: Known, taken: set[bytes]) -> Iterator[str]:
-    for text in raw:
-        if not why_unreadable(text, known.nlp) and text_key(text) not in taken:
-            taken.add(text_key(text))
-            yield text
 
 
 def summary(mixture: Mixture) -> dict[str, Any]:
@@ -145,4 +154,4 @@ def summary(mixture: Mixture) -> dict[str, Any]:
         name: {"texts": len(docs), "entities": dict(sorted(Counter(ent.label_ for doc in docs for ent in doc.ents).items()))}
         for name, docs in mixture.docs.items()
     }
-    return {**parts, **dict(sorted(mixture.counts.items()))}
+    return {**parts, **mixture.counts}
