@@ -82,8 +82,10 @@ def test_new_examples_are_completed_and_their_own_spans_hold(known: Known) -> No
 @pytest.mark.parametrize(("doubt", "tag"), [(True, ""), (False, "O")])
 def test_names_in_raw_texts_may_be_unknown(known: Known, doubt: bool, tag: str) -> None:
     ((doc, by_pipeline, _),) = known.find([known.nlp.make_doc("My Pixel has a Gizmo app")])
-    raw = rehearsed(doc, by_pipeline, doubt)
+    raw = rehearsed(doc, by_pipeline, set(), doubt)
     assert spans(raw) == [("Pixel", "GADGET")] and [token.ent_iob_ for token in raw] == ["O", "B", "O", "O", tag, "O"]
+    by_hand = rehearsed(doc, by_pipeline, {"GADGET"}, doubt)
+    assert spans(by_hand) == [] and [token.ent_iob_ for token in by_hand] == ["O", "", "O", "O", tag, "O"]
 
 
 def test_sample_does_not_depend_on_the_order() -> None:
@@ -108,7 +110,8 @@ def test_gold_texts_never_train_and_each_text_counts_once(known: Known) -> None:
 
 def test_the_new_examples_are_the_authority_on_the_labels_that_they_have(known: Known) -> None:
     new = [made(known.nlp, [*WORDS, str(number)], (3, 4, "GADGET")) for number in range(40)]
-    mixture = mix(known, new, [], [], rehearsal=0, doubt=True, dev_share=0.3, seed=0)
+    mixture = mix(known, new, ["a Pixel"], [], rehearsal=3, doubt=True, dev_share=0.3, seed=0)
+    assert len(mixture.docs["train"]) + len(mixture.docs["dev"]) == 40, "nothing is left to rehearse"
     assert summary(mixture)["entities filled in"] == summary(mixture)["entities rehearsed"] == 0
     assert all(spans(doc) == [("Pixel", "GADGET")] and doc[5].ent_iob_ == "O" for doc in mixture.docs["train"])
 

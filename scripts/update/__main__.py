@@ -89,6 +89,8 @@ def corpus(
     write_json(output / "mixture.json", told)
     print(f"{told['new texts']} new texts, completed with {told['entities filled in']} entities that the pipeline finds in them")
     print(f"{told['raw texts']} raw texts for rehearsal, in which the pipeline finds {told['entities rehearsed']} entities")
+    if rehearsal and not told["raw texts"]:
+        print("nothing is rehearsed: the new examples show every label that the pipeline knows")
     for reason in (mixing.LEFT_OUT, mixing.UNREADABLE):
         if told[reason]:
             print(f"{reason}: {told[reason]}")

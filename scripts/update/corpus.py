@@ -69,16 +69,18 @@ def _moved(span: Span, doc: Doc) -> Span:
     return Span(doc, span.start, span.end, label=span.label_)
 
 
-def rehearsed(doc: Doc, predicted: Sequence[Span], doubt: bool) -> Doc:
-    """A raw text with the pipeline's spans; of its other tokens those that look like names are unknown where `doubt` asks for it.
+def rehearsed(doc: Doc, predicted: Sequence[Span], by_hand: set[str], doubt: bool) -> Doc:
+    """A raw text with the pipeline's spans of labels that the new examples do not show; those that they show are left unknown.
 
-    The pipeline knows nothing of the new label, so an entity of that may be among them.
+    Of the other tokens those that look like names are unknown where `doubt` asks for it: the pipeline knows nothing of the new
+    label, so an entity of that may be among them.
     """
     copy = fresh(doc)
-    ents = [_moved(span, copy) for span in predicted]
-    inside = {token.i for ent in ents for token in ent}
-    unknown = [copy[token.i : token.i + 1] for token in copy if doubt and token.i not in inside and looks_like_name(token)]
-    copy.set_ents(ents, missing=unknown, default="outside")
+    spans = [_moved(span, copy) for span in predicted]
+    inside = {token.i for span in spans for token in span}
+    unknown = [span for span in spans if span.label_ in by_hand]
+    unknown += [copy[token.i : token.i + 1] for token in copy if doubt and token.i not in inside and looks_like_name(token)]
+    copy.set_ents([span for span in spans if span.label_ not in by_hand], missing=unknown, default="outside")
     return copy
 
 
@@ -113,10 +115,12 @@ def mix(
     examples, mixture.counts[LEFT_OUT] = unclaimed(new, taken)
     if not any(doc.ents for doc in examples):
         raise ValueError("no new example with a label is left that is not in a gold file: give more by vars.update.new")
-    drawn = sample(_usable(raw, mixture, known, taken), round(rehearsal * len(examples)), seed)
-    if rehearsal and not drawn:
-        raise ValueError("no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0")
     by_hand = {ent.label_ for doc in examples for ent in doc.ents}  # the new examples are the authority on these
+    # What the pipeline makes of labels that the examples show better would only teach its mistakes again.
+    wanted = round(rehearsal * len(examples)) if known.known - by_hand else 0
+    drawn = sample(_usable(raw, mixture, known, taken), wanted, seed)
+    if wanted and not drawn:
+        raise ValueError("no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0")
     for doc, by_pipeline, by_patterns in known.find(examples):
         filled = completed(doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns)
         split = draw(doc.text, seed, {"dev": dev_share})
@@ -126,8 +130,8 @@ def mix(
     # Dev gets no more raw texts than new ones: a model that has learned nothing yet must not look best by the old labels.
     for doc, by_pipeline, _ in known.find(known.nlp.make_doc(text) for text in drawn):
         split = draw(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
-        mixture.docs[split].append(rehearsed(doc, by_pipeline, doubt and split == "train"))
-        mixture.counts["entities rehearsed"] += len(by_pipeline)
+        mixture.docs[split].append(rehearsed(doc, by_pipeline, by_hand, doubt and split == "train"))
+        mixture.counts["entities rehearsed"] += len(mixture.docs[split][-1].ents)
     mixture.counts.update({"new texts": len(examples), "raw texts": len(drawn)})
     return _checked(mixture)
 
