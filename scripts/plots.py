@@ -37,12 +37,12 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
     """Grouped bars with their values on them: a group for each inner key, a colour for each outer key.
 
     Args:
-        groups: {"patterns alone": {"precision": 96.1, ...}, ...}.
+        groups: {"patterns alone": {"precision": 96.1, ...}, ...}; NaN leaves a place without a bar.
         title: of the figure.
         label: of the value axis.
     """
-    figure, axes = plt.subplots(figsize=(7.5, 3.6))
     names = list(next(iter(groups.values())))
+    figure, axes = plt.subplots(figsize=(max(7.5, 0.5 * len(names) * len(groups)), 3.6))
     width = 0.8 / len(groups)
     for i, (series, values) in enumerate(groups.items()):
         places = [x + (i - (len(groups) - 1) / 2) * width for x in range(len(names))]
