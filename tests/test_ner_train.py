@@ -15,7 +15,7 @@ from spacy.training import Example
 
 from scripts.corpus import read_docs
 from scripts.ner.matching import Pattern
-from scripts.ner.pipeline import compose, predict, with_ruler
+from scripts.ner.pipeline import compose, predict, with_rulers
 from scripts.ner.scores import errors, score
 from tests.conftest import TINY, copy_project, weasel
 
@@ -76,10 +76,10 @@ def test_metrics_are_those_of_the_pipeline_that_is_packaged(trained: Path) -> No
 
 def test_second_run_skips_and_a_change_reruns_what_depends_on_it(trained: Path) -> None:
     again = weasel(trained, "all", ".", *TINY).stdout
-    assert again.count("nothing changed") == 7 and "Running command" not in again
+    assert again.count("nothing changed") == 8 and "Running command" not in again
     steps = ["--vars.ner.title", "another"]
     changed = weasel(trained, "all", ".", *TINY, *steps, "--dry").stdout
-    assert changed.count("nothing changed") == 6 and changed.count("Running command") == 1 and "scripts.ner report" in changed
+    assert changed.count("nothing changed") == 7 and changed.count("Running command") == 1 and "scripts.ner report" in changed
     config = trained / "configs" / "ner.cfg"
     before = config.read_text()
     try:
@@ -124,19 +124,31 @@ def test_kill_in_mid_train_keeps_the_best_model_and_the_rerun_completes(trained:
 
 def test_patterns_that_need_a_tagger_are_not_put_in_front() -> None:
     with pytest.raises(ValueError, match=r"pattern 1 asks for POS.*vars\.ner\.ruler no"):
-        with_ruler(spacy.blank("en"), [Pattern("X", [{"POS": "NOUN"}])], "ORTH")
+        with_rulers(spacy.blank("en"), [Pattern("X", [{"POS": "NOUN"}])], [], "ORTH")
 
 
-@pytest.mark.parametrize(("use", "carried"), [("yes", True), ("no", False)])
-def test_ruler_by_order(trained: Path, tmp_path: Path, use: str, carried: bool) -> None:
+@pytest.mark.parametrize(
+    ("use", "rulers"), [("yes", ["entity_ruler", "ner"]), ("no", ["ner"]), ("terms", ["entity_ruler", "ner", "term_ruler"])]
+)
+def test_rulers_by_order(trained: Path, tmp_path: Path, use: str, rulers: list[str]) -> None:
     new = tmp_path / "new"
     subprocess.run(["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path / "model-best")], check=True)
     new.mkdir()
     (tmp_path / "model-best").rename(new / "model-best")
     (new / "log.jsonl").write_text("{}\n")
     dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
-    choice = compose(new, tmp_path / "out", dev, [Pattern("GADGET", "Zorp")], "ORTH", use)  # type: ignore[arg-type]
-    assert choice["ruler"] == carried == ("entity_ruler" in spacy.load(tmp_path / "out" / "pipeline").pipe_names)
+    choice = compose(new, tmp_path / "out", dev, [Pattern("GADGET", "Zorp")], [Pattern("GADGET", "Blip")], "ORTH", use)  # type: ignore[arg-type]
+    assert choice["ruler"] == use and spacy.load(tmp_path / "out" / "pipeline").pipe_names == ["tok2vec", *rulers]
+
+
+def test_without_a_dev_by_hand_patterns_and_terms_go_in(trained: Path, tmp_path: Path) -> None:
+    subprocess.run(["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path)], check=True)
+    (tmp_path / "log.jsonl").write_text("{}\n")
+    dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
+    silly = [Pattern("GADGET", word) for word in ("the", "a", "is")]
+    assert compose(tmp_path, tmp_path / "out", dev, silly, silly, "ORTH", "auto", by_dev=False)["ruler"] == "terms"
+    nlp = spacy.load(tmp_path / "out/pipeline")
+    assert [ent.text for ent in nlp("the").ents] == ["the"]
 
 
 def test_labels_that_the_gold_docs_have_not(trained: Path) -> None:
@@ -151,5 +163,5 @@ def test_auto_goes_without_patterns_that_need_a_tagger(trained: Path, tmp_path: 
     subprocess.run(["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path)], check=True)
     (tmp_path / "log.jsonl").write_text("{}\n")
     dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
-    choice = compose(tmp_path, tmp_path / "out", dev, [Pattern("GADGET", [{"LEMMA": "phone"}])], "ORTH", "auto")
-    assert not choice["ruler"] and "goes without the patterns" in capsys.readouterr().err
+    choice = compose(tmp_path, tmp_path / "out", dev, [Pattern("GADGET", [{"LEMMA": "phone"}])], [], "ORTH", "auto")
+    assert choice["ruler"] == "no" and "goes without the patterns" in capsys.readouterr().err

@@ -131,25 +131,17 @@ def test_vectors_that_are_none(annotated: Path, name: str, words: str) -> None:
 
 
 @pytest.mark.slow
-def test_transformer(annotated: Path, tmp_path: Path) -> None:
-    transformers = pytest.importorskip("transformers")
-    words = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *"abcdefghijklmnopqrstuvwxyz0123456789",
-        *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"),
-    ]
-    (tmp_path / "vocab.txt").write_text("\n".join(words))
-    transformers.BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path / "bert")
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    transformers.BertModel(transformers.BertConfig(vocab_size=len(words), **sizes)).save_pretrained(tmp_path / "bert")
-    weasel(annotated, "ner-trf", ".", *FEW, "--vars.transformer", str(tmp_path / "bert"))
+def test_encoder_and_transformer(annotated: Path, tiny_bert: Path) -> None:
+    own = [*FEW, "--vars.transformer", str(tiny_bert), "--vars.ner.encoder", str(tiny_bert)]
+    weasel(annotated, "ner-encoder", ".", *own)
+    taught = srsly.read_json(annotated / "corpus/ner-encoder/teach.json")
+    assert taught["features"] == ["words", "encoder"] and taught["entities_after"] > taught["entities_before"]
+    assert "transformer" not in spacy.load(annotated / "training/ner-encoder/pipeline").pipe_names
+    assert "Skipping 'ner-encoder-teach'" in weasel(annotated, "ner-trf", ".", *own).stdout
     assert spacy.load(annotated / "training/ner-trf/pipeline").pipe_names[0] == "transformer"
-    assert json.loads((annotated / "training/ner-trf/metrics.json").read_text())["test_texts"] == 150
-    assert (annotated / "packages/en_gadget_ner_trf-0.1.0-py3-none-any.whl").exists()
+    for name in ("encoder", "trf"):
+        assert json.loads((annotated / f"training/ner-{name}/metrics.json").read_text())["test_texts"] == 150
+        assert (annotated / f"packages/en_gadget_ner_{name}-0.1.0-py3-none-any.whl").exists()
 
 
 @pytest.mark.slow
