@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from scripts.corpus import read_docs, text_key, write_docs
 from scripts.files import new_folder, progress_bar, write_json, write_jsonl
 from scripts.ner.features import Encoder, word_features
-from scripts.ner.teacher import COPIES, ENOUGH, MOST_TOKENS, Featurize, Teacher, too_few
+from scripts.ner.teacher import COPIES, ENOUGH, HAND_WEIGHT, MOST_TOKENS, Featurize, Teacher, too_few
 from scripts.ner.terms import Decided, Finder, words_of
 
 Teach = Literal["words", "encoder", "none"]
@@ -53,13 +53,14 @@ def teach_corpus(
     if silver and features:
         print(f"the teacher looks at {' and at '.join(features)}")
         sample = _sample(files, decided, nlp)
+        hand = {doc.text for file in files if file not in silver for doc in read_docs(file, nlp)}
         if too_few(sample):
             print(
                 f"Warning: a teacher needs at least {ENOUGH} texts with entities: the corpus stays as it is (vars.ner.invent 0.7 may help)",
                 file=sys.stderr,
             )
         else:
-            teacher = Teacher(features, seed).fit(sample)
+            teacher = Teacher(features, seed).fit(sample, [doc.text in hand for doc in sample])
             counts["texts_that_taught"] = len(sample)
             told["confidence"] = round(teacher.confidence, 3)
     with new_folder(output, marker="teach.json") as made:
@@ -72,7 +73,9 @@ def teach_corpus(
                         decided.apply(doc)
                     for doc, probability in zip(docs, _relabel(docs, teacher, decided, finder, counts)):
                         probabilities[text_key(doc.text)] = probability
-                write_docs(made / "train" / file.name, docs)
+                names = [file.name] if teacher is None or file in silver else [f"{number}-{HAND}" for number in range(HAND_WEIGHT)]
+                for name in names:
+                    write_docs(made / "train" / name, docs)
                 bar.update(len(docs))
         dev = list(read_docs(corpus / "dev.spacy", nlp))
         if not split["dev_is_gold"]:

@@ -26,6 +26,7 @@ Featurize = Callable[[Sequence[Doc]], Any]  # Docs -> (n_tokens, n_features), sp
 FOLDS = 4
 ENOUGH = 40  # texts with entities: with fewer, a teacher sees entities everywhere
 COPIES = 4  # of each text with a mention, under other names
+HAND_WEIGHT = 5  # of a hand-labelled text beside a silver one, for teacher and training: its "O" is true
 MOST_TOKENS = 200_000  # to fit on: more make the teacher slower, hardly better
 # Most entities are unlabelled, which pulls the probabilities down, by how much depends on the patterns. So they are compared with what
 # the classifiers say of mentions under names that they have never seen (after Elkan and Noto, 2008).
@@ -55,12 +56,18 @@ class Teacher:
         """The probability from which on a token begins an entity."""
         return SURE * self.confidence
 
-    def fit(self, docs: Sequence[Doc]) -> "Teacher":
-        """Learn from Docs with entities (not `too_few`); tokens whose entity type is missing teach nothing."""
+    def fit(self, docs: Sequence[Doc], by_hand: Sequence[bool] = ()) -> "Teacher":
+        """Learn from Docs with entities (not `too_few`); tokens whose entity type is missing teach nothing.
+
+        Args:
+            docs: silver and hand-labelled ones.
+            by_hand: whether each Doc has hand labels, which count more; none of them by default.
+        """
+        counts = [HAND_WEIGHT if hand else 1.0 for hand in by_hand or [False] * len(docs)]
         copies = self._copies(docs)
         both = [*docs, *(copy for copy, _ in copies)]
         folds = np.array([*map(fold_of, docs), *(fold for _, fold in copies)])
-        weights = np.array([1.0] * len(docs) + [1 / COPIES] * len(copies))
+        weights = np.array([*counts, *([1 / COPIES] * len(copies))])
         lengths = [len(doc) for doc in both]
         labels = np.concatenate([token_labels(doc) for doc in both])
         fold, weight = np.repeat(folds, lengths), np.repeat(weights, lengths)
