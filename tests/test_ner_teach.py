@@ -1,6 +1,7 @@
 """The teacher: what it looks at, what it learns from few names, and the terms that a user decides on."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from spacy.tokens import Doc, Span
 
 from scripts.corpus import read_docs, write_docs
 from scripts.ner.features import N_HASHED, Encoder, word_features
+from scripts.ner.sources import read_sources
 from scripts.ner.teach import features_of, teach_corpus
 from scripts.ner.teacher import HAND_WEIGHT, Teacher, find_spans, fold_of, token_labels, unknown_runs
 from scripts.ner.terms import Decided, accepted, read_terms
@@ -179,6 +181,27 @@ def test_decided_terms_overlap_the_longest_wins() -> None:
     term: dict[str, Any] = {"label": "G", "pattern": [{"LOWER": "galaxy"}, {"LOWER": "note"}]}
     Decided(NLP.vocab, [term]).apply(doc)
     assert [ent.text for ent in doc.ents] == ["Galaxy Note"]
+
+
+def test_sources_add_up_and_what_they_doubt_is_unknown(write_jsonl: Callable[[str, list[Any]], Path], tmp_path: Path) -> None:
+    other = spacy.blank("en")
+    other.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": word} for word in ("Gap", "Coach")])  # type: ignore[attr-defined]
+    other.to_disk(tmp_path / "other")
+    gazetteer = write_jsonl("gazetteer.jsonl", [{"label": "BRAND", "pattern": word} for word in ("Gap", "Guess")])
+    lines = [{"id": "weak", "weight": 0.3}, {"patterns": str(gazetteer), "weight": 0.4}]
+    lines.append({"pipeline": str(tmp_path / "other"), "labels": {"ORG": "BRAND"}, "weight": 0.4})
+    sources = read_sources(write_jsonl("sources.jsonl", lines), NLP)
+    doc = Doc(NLP.vocab, words=["Gap", "Guess", "Coach", "Nike", "Polo", "shirt"])
+    doc.set_ents([Span(doc, 3, 4, label="BRAND"), Span(doc, 4, 5, label="BRAND", span_id="weak")])
+    sources.apply(doc)
+    assert [ent.text for ent in doc.ents] == ["Gap", "Nike"]  # 1 - 0.6 * 0.6 is more than a half
+    assert [token.ent_iob_ for token in doc] == ["B", "", "", "B", "", "O"]
+
+
+@pytest.mark.parametrize("line", [{"weight": 0.5}, {"id": "x", "weight": 2}, {"pipeline": "en", "weight": 0.5}])
+def test_sources_that_are_none(write_jsonl: Callable[[str, list[Any]], Path], line: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"sources\.jsonl:1: not a source"):
+        read_sources(write_jsonl("sources.jsonl", [line]), NLP)
 
 
 def test_an_encoder_that_is_none_is_one_line(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from scripts.ner import report as reporting
 from scripts.ner import split as splitting
 from scripts.ner import teach as teaching
 from scripts.ner.patterns import read_patterns
+from scripts.ner.sources import read_sources
 from scripts.ner.terms import accepted, read_terms
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
@@ -96,13 +97,16 @@ def teach(
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy and terms.jsonl")],
     by: Annotated[teaching.Teach, typer.Option(help="what the teacher looks at: words, encoder (words too), or none")] = "words",
     terms: Annotated[Path, typer.Option(help="terms that you have accepted or rejected")] = EMPTY,
+    sources: Annotated[Path, typer.Option(help="sources of silver labels beside the patterns, with their weights")] = EMPTY,
     encoder: Annotated[str, typer.Option(help="hub name or folder, for --by encoder")] = "",
     gpu_id: Annotated[int, typer.Option(help="for the encoder; -1 for the CPU")] = -1,
     base: Base = "en",
     seed: Annotated[int, typer.Option(help="for the names that mentions are swapped for")] = 0,
 ) -> None:
     """Let a teacher label what the patterns missed in the training texts."""
-    done = teaching.teach_corpus(corpus, output, load_nlp(base), teaching.features_of(by, encoder, gpu_id), read_terms(terms), seed)
+    nlp = load_nlp(base)
+    features = teaching.features_of(by, encoder, gpu_id)
+    done = teaching.teach_corpus(corpus, output, nlp, features, read_terms(terms), read_sources(sources, nlp), seed)
     print(f"{done['entities_before']} silver entities before, {done['entities_after']} after")
     print(f"{done['terms_found']} terms found: read them in {output / 'terms.jsonl'}")
 

@@ -14,6 +14,7 @@ from spacy.tokens import Doc
 from scripts.corpus import read_docs, text_key, write_docs
 from scripts.files import new_folder, progress_bar, write_json, write_jsonl
 from scripts.ner.features import Encoder, word_features
+from scripts.ner.sources import Sources
 from scripts.ner.teacher import COPIES, ENOUGH, HAND_WEIGHT, MOST_TOKENS, Featurize, Teacher, too_few
 from scripts.ner.terms import Decided, Finder, words_of
 
@@ -28,7 +29,13 @@ def features_of(teach: Teach, encoder: str, gpu_id: int) -> dict[str, Featurize]
 
 
 def teach_corpus(
-    corpus: Path, output: Path, nlp: Language, features: dict[str, Featurize], terms: Sequence[dict[str, Any]] = (), seed: int = 0
+    corpus: Path,
+    output: Path,
+    nlp: Language,
+    features: dict[str, Featurize],
+    terms: Sequence[dict[str, Any]] = (),
+    sources: Sources | None = None,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Write train/*.spacy, dev.spacy, terms.jsonl and teach.json under `output`, and return what was done.
 
@@ -40,19 +47,20 @@ def teach_corpus(
         nlp: whose vocab the Docs get.
         features: what the teacher looks at, by name; empty to copy the corpus as it is.
         terms: what the user has said of terms.
+        sources: of silver labels beside the patterns; None for none.
         seed: for the names that mentions are swapped for, and for the texts that are drawn from many.
     """
     split = srsly.read_json(corpus / "split.json")
     files = sorted((corpus / "train").glob("*.spacy"))
     silver = [file for file in files if file.name != HAND]
-    decided = Decided(nlp.vocab, terms)
+    decided, sources = Decided(nlp.vocab, terms), sources or Sources()
     counts = Counter({"entities_before": 0, "entities_after": 0})
     told: dict[str, Any] = {"features": list(features), "dev_is_gold": split["dev_is_gold"]}
     teacher, finder = None, Finder(nlp.vocab, set())
     probabilities: dict[bytes, np.ndarray] = {}  # of a text's tokens to be in an entity
     if silver and features:
         print(f"the teacher looks at {' and at '.join(features)}")
-        sample = _sample(files, decided, nlp)
+        sample = _sample(files, sources, decided, nlp)
         hand = {doc.text for file in files if file not in silver for doc in read_docs(file, nlp)}
         if too_few(sample):
             print(
@@ -70,6 +78,7 @@ def teach_corpus(
                 docs = list(read_docs(file, nlp))
                 if file in silver:
                     for doc in docs:
+                        sources.apply(doc)
                         decided.apply(doc)
                     for doc, probability in zip(docs, _relabel(docs, teacher, decided, finder, counts)):
                         probabilities[text_key(doc.text)] = probability
@@ -92,12 +101,13 @@ def teach_corpus(
     return done
 
 
-def _sample(files: list[Path], decided: Decided, nlp: Language) -> list[Doc]:
+def _sample(files: list[Path], sources: Sources, decided: Decided, nlp: Language) -> list[Doc]:
     """Texts to learn from: all of them, or of very many as much as is needed of those with entities and of the others."""
     lots: dict[bool, list[Doc]] = {True: [], False: []}
     for file in files:
         for doc in read_docs(file, nlp):
             if file.name != HAND:
+                sources.apply(doc)
                 decided.apply(doc)
             lots[bool(doc.ents)].append(doc)
         lots = {has: _first(lot, MOST_TOKENS // (1 + COPIES) if has else MOST_TOKENS) for has, lot in lots.items()}
