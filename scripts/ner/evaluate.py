@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import spacy
-from rich.console import Console
 from rich.table import Table
 from spacy.training import Example
 
@@ -12,7 +11,7 @@ from scripts import plots
 from scripts.corpus import read_docs
 from scripts.ner.annotate import Annotator
 from scripts.ner.pipeline import predict, predict_by_patterns
-from scripts.ner.scores import entity_texts, score
+from scripts.ner.scores import console, entity_texts, interval, percent, score
 
 PRF = ("ents_p", "ents_r", "ents_f")
 
@@ -60,9 +59,11 @@ def print_table(metrics: dict[str, Any]) -> None:
         table.add_column(column, justify="left" if not column else "right")
     systems = rows(metrics)
     for name, scores in systems:
-        interval = " - ".join(_percent(value) for value in scores["ents_f_interval"] or (None, None))
         table.add_row(
-            name, *(_percent(scores[key]) for key in PRF), interval, *(_percent(scores[part]["ents_f"]) for part in ("seen", "unseen"))
+            name,
+            *(percent(scores[key]) for key in PRF),
+            interval(scores),
+            *(percent(scores[part]["ents_f"]) for part in ("seen", "unseen")),
         )
     if metrics["patterns_alone"]:
         first, last = systems[0][1], systems[-1][1]
@@ -72,14 +73,10 @@ def print_table(metrics: dict[str, Any]) -> None:
             + [(last[part]["ents_f"], first[part]["ents_f"]) for part in ("seen", "unseen")]
         )
         table.add_row("difference", *(_difference(pair) for pair in pairs), style="bold")
-    console = Console(width=None if Console().is_terminal else 110)
-    console.print(table)
+    out = console()
+    out.print(table)
     n_seen, n_unseen = metrics["seen"]["entities"], metrics["unseen"]["entities"]
-    console.print(f"seen: {n_seen} entities whose text the patterns or hand labels had shown; unseen: {n_unseen} that they had not")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+    out.print(f"seen: {n_seen} entities whose text the patterns or hand labels had shown; unseen: {n_unseen} that they had not")
 
 
 def _difference(pair: tuple[float | None, float | None] | None) -> str:

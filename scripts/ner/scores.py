@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -65,6 +66,21 @@ def _interval(examples: Sequence[Example]) -> list[float] | None:
     hits, n_predicted, n_gold = counts[draws].sum(axis=1).T
     f = 2 * hits / np.maximum(n_predicted + n_gold, 1)
     return [float(value) for value in np.percentile(f, [2.5, 97.5])]
+
+
+def percent(value: float | None) -> str:
+    """A share of 1 as a table shows it."""
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def interval(scores: dict[str, Any]) -> str:
+    """The interval of F as a table shows it."""
+    return " - ".join(percent(value) for value in scores["ents_f_interval"] or (None, None))
+
+
+def console() -> Console:
+    """Where tables are printed: as wide as the terminal, or 110 columns in a log."""
+    return Console(width=None if Console().is_terminal else 110)
 
 
 def errors(example: Example) -> dict[str, list[Span]]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -14,7 +13,7 @@ from spacy.training import Example
 from scripts import plots
 from scripts.components.refine import LabelRefiner
 from scripts.ner.pipeline import predict
-from scripts.ner.scores import score
+from scripts.ner.scores import console, interval, percent, score
 from scripts.refine.build import NAME
 
 KINDS = ("text", "mention", "context")
@@ -130,29 +129,21 @@ def rows(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, A
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Print how often the label is right with given borders, F end to end, and which rows decided."""
-    console = Console(width=None if Console().is_terminal else 110)
+    out = console()
     title = f"{metrics['test_texts']} test texts, {metrics['test_mentions']} mentions"
     table = Table(title=title, title_justify="left")
     for column in ("", "label right, borders given", "95% interval", "F end to end", "95% interval"):
         table.add_column(column, justify="left" if not column else "right")
     for title, scores, given in rows(metrics):
-        table.add_row(title, _percent(given["ents_r"]), _range(given), _percent(scores["ents_f"]), _range(scores))
-    table.add_row("if each label were right", "100.0", "", _percent(metrics["ceiling"]["ents_f"]), _range(metrics["ceiling"]), style="dim")
-    console.print(table)
+        table.add_row(title, percent(given["ents_r"]), interval(given), percent(scores["ents_f"]), interval(scores))
+    table.add_row("if each label were right", "100.0", "", percent(metrics["ceiling"]["ents_f"]), interval(metrics["ceiling"]), style="dim")
+    out.print(table)
     kinds = Table(title="rows that decided, borders given", title_justify="left")
     for column in ("kind of row", "mentions", "label right"):
         kinds.add_column(column, justify="left" if column == "kind of row" else "right")
     for kind, count in metrics["by_kind"].items():
-        kinds.add_row(kind, str(count["mentions"]), _percent(count["correct"] / count["mentions"]))
-    console.print(kinds)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
-
-
-def _range(scores: dict[str, Any]) -> str:
-    return " - ".join(_percent(value) for value in scores["ents_f_interval"] or (None, None))
+        kinds.add_row(kind, str(count["mentions"]), percent(count["correct"] / count["mentions"]))
+    out.print(kinds)
 
 
 def draw(metrics: dict[str, Any], path: Path) -> None:

@@ -5,7 +5,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -13,7 +12,7 @@ from spacy.training import Example
 
 from scripts import plots
 from scripts.ner.pipeline import predict
-from scripts.ner.scores import score
+from scripts.ner.scores import console, percent, score
 from scripts.update.pipeline import labels
 
 TRAINED = {"updated": ".", "naive": "naive", "alone": "alone"}  # system -> folder in training/update
@@ -79,19 +78,15 @@ def print_table(metrics: dict[str, Any]) -> None:
     for column in ("gold", "label", "entities", "before", "updated", "change", "naive", "change", "alone"):
         table.add_column(column, justify="left" if column in ("gold", "label") else "right")
     for row in metrics["rows"]:
-        values = [_percent(row["before"]), _percent(row["updated"]), _points(row["change"])]
-        values += [_percent(row["naive"]), _points(row["naive_change"]), _percent(row["alone"])]
+        values = [percent(row["before"]), percent(row["updated"]), _points(row["change"])]
+        values += [percent(row["naive"]), _points(row["naive_change"]), percent(row["alone"])]
         table.add_row(row["gold"], row["label"], str(row["entities"]), *values)
-    console = Console(width=None if Console().is_terminal else 110)
-    console.print(table)
+    out = console()
+    out.print(table)
     for row in metrics["dropped"]:
-        console.print(f"{row['label']} lost {-100 * row['change']:.1f} points of F on the {row['gold']}: more than {100 * MOST_LOST:.0f}")
+        out.print(f"{row['label']} lost {-100 * row['change']:.1f} points of F on the {row['gold']}: more than {100 * MOST_LOST:.0f}")
     if not metrics["dropped"]:
-        console.print(f"No label that the pipeline knew lost more than {100 * MOST_LOST:.0f} points of F.")
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+        out.print(f"No label that the pipeline knew lost more than {100 * MOST_LOST:.0f} points of F.")
 
 
 def _points(value: float | None) -> str:
