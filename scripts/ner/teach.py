@@ -51,67 +51,76 @@ def teach_corpus(
         seed: for the names that mentions are swapped for, and for the texts that are drawn from many.
     """
     split = srsly.read_json(corpus / "split.json")
-    files = sorted((corpus / "train").glob("*.spacy"))
-    silver = [file for file in files if file.name != HAND]
     decided, sources = Decided(nlp.vocab, terms), sources or Sources()
     counts = Counter({"entities_before": 0, "entities_after": 0})
     told: dict[str, Any] = {"features": list(features), "dev_is_gold": split["dev_is_gold"]}
     teacher, finder = None, Finder(nlp.vocab, set())
     probabilities: dict[bytes, np.ndarray] = {}  # of a text's tokens to be in an entity
-    if silver and features:
-        print(f"the teacher looks at {' and at '.join(features)}")
-        sample = _sample(files, sources, decided, nlp)
-        hand = {doc.text for file in files if file not in silver for doc in read_docs(file, nlp)}
-        if too_few(sample):
-            print(
-                f"Warning: a teacher needs at least {ENOUGH} texts with entities: the corpus stays as it is (vars.ner.invent 0.7 may help)",
-                file=sys.stderr,
-            )
-        else:
-            teacher = Teacher(features, seed).fit(sample, [doc.text in hand for doc in sample])
-            counts["texts_that_taught"] = len(sample)
-            told["confidence"] = round(teacher.confidence, 3)
     with new_folder(output, marker="teach.json") as made:
-        (made / "train").mkdir()
+        files = _prepare(corpus / "train", made / "train", sources, decided, nlp)
+        silver = [file for file in files if file.name != HAND]
+        if silver and features:
+            print(f"the teacher looks at {' and at '.join(features)}")
+            sample, by_hand = _sample(files, nlp)
+            if too_few(sample):
+                print(
+                    f"Warning: a teacher needs at least {ENOUGH} texts with entities: the corpus stays as it is "
+                    "(vars.ner.invent 0.7 may help)",
+                    file=sys.stderr,
+                )
+            else:
+                teacher = Teacher(features, seed).fit(sample, by_hand)
+                counts["texts_that_taught"] = len(sample)
+                told["confidence"] = round(teacher.confidence, 3)
         with progress_bar("teach", split["texts"]["train"], " texts") as bar:
             for file in files:
                 docs = list(read_docs(file, nlp))
                 if file in silver:
-                    for doc in docs:
-                        sources.apply(doc)
-                        decided.apply(doc)
                     for doc, probability in zip(docs, _relabel(docs, teacher, decided, finder, counts)):
                         probabilities[text_key(doc.text)] = probability
-                names = [file.name] if teacher is None or file in silver else [f"{number}-{HAND}" for number in range(HAND_WEIGHT)]
-                for name in names:
-                    write_docs(made / "train" / name, docs)
+                    write_docs(file, docs)
+                elif teacher is not None:
+                    file.unlink()
+                    for number in range(HAND_WEIGHT):
+                        write_docs(file.with_name(f"{number}-{HAND}"), docs)
                 bar.update(len(docs))
         dev = list(read_docs(corpus / "dev.spacy", nlp))
         if not split["dev_is_gold"]:
             _relabel(dev, teacher, decided, None, Counter())
         write_docs(made / "dev.spacy", dev)
-        found = (
-            _terms((doc for file in silver for doc in read_docs(made / "train" / file.name, nlp)), probabilities, finder, teacher.sure)
-            if teacher
-            else []
-        )
+        found = _terms((doc for file in silver for doc in read_docs(file, nlp)), probabilities, finder, teacher.sure) if teacher else []
         write_jsonl(made / "terms.jsonl", [*terms, *found])
         done = {**told, **counts, "terms_given": len(terms), "terms_found": len(found)}
         write_json(made / "teach.json", done)
     return done
 
 
-def _sample(files: list[Path], sources: Sources, decided: Decided, nlp: Language) -> list[Doc]:
-    """Texts to learn from: all of them, or of very many as much as is needed of those with entities and of the others."""
+def _prepare(train: Path, to: Path, sources: Sources, decided: Decided, nlp: Language) -> list[Path]:
+    """Copies of the training files, silver ones with the other sources' entities and the user's decisions in them."""
+    to.mkdir()
+    files = []
+    for file in sorted(train.glob("*.spacy")):
+        docs = list(read_docs(file, nlp))
+        for doc in docs if file.name != HAND else ():
+            sources.apply(doc)
+            decided.apply(doc)
+        files.append(to / file.name)
+        write_docs(files[-1], docs)
+    return files
+
+
+def _sample(files: list[Path], nlp: Language) -> tuple[list[Doc], list[bool]]:
+    """Texts to learn from, and whether each is labelled by hand: all of them, or of very many as much as is needed of those with
+    entities and of the others."""
     lots: dict[bool, list[Doc]] = {True: [], False: []}
+    hand: set[str] = set()
     for file in files:
         for doc in read_docs(file, nlp):
-            if file.name != HAND:
-                sources.apply(doc)
-                decided.apply(doc)
             lots[bool(doc.ents)].append(doc)
+            hand.update([doc.text] if file.name == HAND else [])
         lots = {has: _first(lot, MOST_TOKENS // (1 + COPIES) if has else MOST_TOKENS) for has, lot in lots.items()}
-    return [*lots[True], *lots[False]]
+    docs = [*lots[True], *lots[False]]
+    return docs, [doc.text in hand for doc in docs]
 
 
 def _first(docs: list[Doc], most: int) -> list[Doc]:
