@@ -68,6 +68,44 @@ def _wandb_logger(project: str, folder: Path) -> SetUp:
     return wandb_logger_v5(project_name=project)
 
 
+# Class weights
+
+
+@registry.callbacks("quicksilver.ClassWeights.v1")
+def create_class_weights(weights: dict[str, float]) -> Callable[[Language], Language]:
+    """Weigh the loss of each text by its label, for [initialize.after_init] of a config with a textcat.
+
+    Args:
+        weights: of each label; with none, or for a text without a label, the loss stays as it is. Where a text may have several
+            labels, each label's own loss is weighed on the texts that have it.
+    """
+
+    def weigh(nlp: Language) -> Language:
+        for name, pipe in nlp.pipeline if weights else ():
+            if hasattr(pipe, "support_missing_values"):  # textcat and textcat_multilabel
+                pipe.get_loss = _weighted(pipe, weights, exclusive=not pipe.support_missing_values)
+        return nlp
+
+    return weigh
+
+
+def _weighted(pipe: Any, weights: dict[str, float], exclusive: bool) -> Callable[..., tuple[float, Any]]:
+    """The pipe's get_loss, with each row (or cell, where labels do not exclude each other) of the gradient multiplied."""
+    plain = pipe.get_loss
+
+    def get_loss(examples: list[Example], scores: Any) -> tuple[float, Any]:
+        _, gradient = plain(examples, scores)
+        truths = [[weights.get(label, 1.0) if example.reference.cats.get(label) else 0.0 for label in pipe.labels] for example in examples]
+        factors = pipe.model.ops.asarray2f(truths)
+        if exclusive:
+            factors = factors.max(axis=1, keepdims=True)
+        factors[factors == 0] = 1.0
+        gradient *= factors
+        return float((gradient**2).mean()), gradient
+
+    return get_loss
+
+
 # Augmenter
 
 
