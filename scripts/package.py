@@ -81,12 +81,14 @@ def main(
     url: Annotated[str, typer.Option(help="where it lives")] = "",
     source: Annotated[str, typer.Option(help="what it was trained on")] = "",
     code: Annotated[list[Path] | None, typer.Option(help="file with registered functions; give it again for more")] = None,
+    requires: Annotated[list[str] | None, typer.Option(help="package that those files need; give it again for more")] = None,
 ) -> None:
     """Package a trained pipeline as a wheel in one step."""
     if not metrics.exists():
         raise ValueError(f"{metrics} does not exist: run the evaluation first")
     given: dict[str, Any] = {"name": name, "version": version, "description": description, "license": license, "author": author}
     given |= {"url": url, "sources": [{"name": source, "license": license}] if source else []}
+    given |= {"requirements": requires} if requires else {}
     wheel = build_wheel(pipeline, output, complete_meta(pipeline, srsly.read_json(metrics), given), code or [])
     print(f"Packaged {wheel} ({wheel.stat().st_size / 1e6:.1f} MB): pip install {wheel}")
 
