@@ -1,14 +1,14 @@
-"""The component `sentence_sentiment`: what each sentence, and so each entity in it, is said with. Self-contained, for --code.
+"""The component `sentence_sentiment`: the sentiment of each sentence, and of each entity by where it stands. Self-contained, for --code.
 
 It holds a whole pipeline for sentiment, with its own vocab, vectors, tokenizer and settings, and gives it the sentences as texts: so the
 sentiment pipeline sees what it saw in training, whatever pipeline it stands in, and its files lie in a folder of the component's own.
 
-    doc.sents, doc.ents: span._.sentiment is {label: score}, for an entity that of the piece of text it stands in
-    doc._.opinions: [(entity, label, score), ...]
+    span._.sentiment    {label: score}, for each of doc.sents; for each of doc.ents, that of the passage it stands in (see `passages`)
+    doc._.opinions      [(entity, label, score), ...]
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,8 @@ import srsly
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc, Span
-from spacy.util import get_model_meta, load_model, load_model_from_config, minibatch
+from spacy.util import load_model, load_model_from_config, minibatch
 from thinc.api import Config
-
-UNITS = ("text", "sentence", "clause", "passage")
-TURNS = frozenset({"but", "although", "though", "whereas", "while", "however", ";"})
 
 if not Span.has_extension("sentiment"):
     Span.set_extension("sentiment", default=None)
@@ -36,50 +33,36 @@ if not Doc.has_extension("opinions"):
     Doc.set_extension("opinions", getter=opinions)
 
 
-# Pieces of text
+# Passages
 
 
-def clauses(sentence: Span) -> list[Span]:
-    """A sentence cut before its turns (but, although, while ...), where entities stand on either side of a cut."""
-    doc, cuts = sentence.doc, [sentence.start]
-    for token in sentence:
-        before, after = _has_entity(doc[cuts[-1] : token.i]), _has_entity(doc[token.i : sentence.end])
-        if token.lower_ in TURNS and not token.ent_type and before and after:
-            cuts.append(token.i)
-    return [doc[start:end] for start, end in pairwise([*cuts, sentence.end])]
+def passages(doc: Doc, follow: int) -> Iterator[tuple[Span, list[Span]]]:
+    """(passage, entities in it): a sentence that names entities, with up to `follow` sentences behind it that name none.
 
-
-def passages(doc: Doc) -> list[Span]:
-    """Each sentence with the sentences behind it up to the next one that names an entity."""
-    starts = [sentence.start for sentence in doc.sents if sentence.start == 0 or _has_entity(sentence)]
-    return [doc[start:end] for start, end in pairwise([*starts, len(doc)])]
-
-
-def _has_entity(span: Span) -> bool:
-    return any(token.ent_type for token in span)
-
-
-def pieces(doc: Doc, unit: str) -> list[Span]:
-    """The pieces of a Doc that are judged by themselves, in order and without gaps."""
-    if not len(doc):
-        return []
-    if unit == "text":
-        return [doc[:]]
-    if unit == "passage":
-        return passages(doc)
-    return [piece for sentence in doc.sents for piece in (clauses(sentence) if unit == "clause" else [sentence])]
+    People name a thing and go on about it: "Got the Zenfone last week. Love it." An entity belongs to the sentence it begins in.
+    """
+    sentences = list(doc.sents)
+    starts = [sentence.start for sentence in sentences]
+    named: dict[int, list[Span]] = {}
+    for ent in doc.ents:
+        named.setdefault(bisect_right(starts, ent.start) - 1, []).append(ent)
+    for first, ents in named.items():
+        last = first
+        while last - first < follow and last + 1 < len(sentences) and last + 1 not in named:
+            last += 1
+        yield doc[sentences[first].start : sentences[last].end], ents
 
 
 # Component
 
 
 class SentenceSentiment(Pipe):
-    """Runs a sentiment pipeline over the pieces of Docs, all pieces of a batch of Docs in one call."""
+    """Runs a sentiment pipeline over the sentences and passages of Docs, all of a batch of Docs in one call."""
 
-    def __init__(self, vocab: Any, name: str, *, unit: str, only_entities: bool) -> None:
-        if unit not in UNITS:
-            raise ValueError(f"unit must be one of {', '.join(UNITS)}, not {unit!r}")
-        self.vocab, self.name, self.unit, self.only_entities = vocab, name, unit, only_entities
+    def __init__(self, vocab: Any, name: str, *, follow: int, only_entities: bool) -> None:
+        if follow < 0:
+            raise ValueError(f"follow must be 0 or more sentences, not {follow}")
+        self.vocab, self.name, self.follow, self.only_entities = vocab, name, follow, only_entities
         self.sentiment: Language | None = None
 
     @property
@@ -120,19 +103,20 @@ class SentenceSentiment(Pipe):
             yield from docs
 
     def _judge(self, docs: list[Doc], sentiment: Language) -> None:
-        for doc in docs:
-            if len(doc) and self.unit != "text" and not doc.has_annotation("SENT_START"):
+        wanted: dict[tuple[int, int, int], list[Span]] = {}  # Doc, first token, token after the last -> what gets the sentiment of that
+        for number, doc in enumerate(docs):
+            if len(doc) and not doc.has_annotation("SENT_START"):
                 raise ValueError(f"{self.name} needs sentences, which no component sets: put a sentencizer before it")
-        judged = [piece for doc in docs for piece in pieces(doc, self.unit) if piece.text.strip()]
-        if self.only_entities:
-            judged = [piece for piece in judged if _has_entity(piece)]
-        # A batch of the sentiment pipeline's own size would cut an already small list of short texts into smaller ones.
-        for piece, result in zip(judged, sentiment.pipe((piece.text.strip() for piece in judged), batch_size=1024)):
-            piece._.sentiment = dict(result.cats)
-            # Read the entities through the Doc: an entity over the end of a sentence belongs to the one where it begins.
-            for ent in piece.doc.ents:
-                if piece.start <= ent.start < piece.end:
-                    ent._.sentiment = dict(result.cats)
+            # Sentences first: a sentence that is nothing but an entity shares its place, and the passage counts more.
+            for sentence in [] if self.only_entities else doc.sents:
+                wanted[number, sentence.start, sentence.end] = [sentence]
+            for passage, ents in passages(doc, self.follow):
+                wanted.setdefault((number, passage.start, passage.end), []).extend(ents)
+        texts = [docs[number][start:end].text.strip() for number, start, end in wanted]
+        full = [(text, spans) for text, spans in zip(texts, wanted.values()) if text]
+        for judged, (_, spans) in zip(sentiment.pipe(text for text, _ in full), full):
+            for span in spans:
+                span._.sentiment = dict(judged.cats)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The settings and the sentiment pipeline as bytes."""
@@ -158,14 +142,14 @@ class SentenceSentiment(Pipe):
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSentiment":
         """Load what `to_disk` wrote."""
         if (folder := Path(path) / "pipeline").exists():
-            self.set_pipeline(load_model(folder, meta=get_model_meta(folder)))
+            self.set_pipeline(load_model(folder))
         return self._configure(srsly.read_json(Path(path) / "cfg"))
 
     def _cfg(self) -> dict[str, Any]:
-        return {"unit": self.unit, "only_entities": self.only_entities}
+        return {"follow": self.follow, "only_entities": self.only_entities}
 
     def _configure(self, cfg: dict[str, Any]) -> "SentenceSentiment":
-        self.unit, self.only_entities = cfg["unit"], cfg["only_entities"]
+        self.follow, self.only_entities = cfg["follow"], cfg["only_entities"]
         return self
 
 
@@ -179,15 +163,15 @@ def cats_labels(nlp: Language) -> tuple[str, ...]:
     "sentence_sentiment",
     assigns=["span._.sentiment", "doc._.opinions"],
     requires=["doc.ents"],
-    default_config={"unit": "sentence", "only_entities": False},
+    default_config={"follow": 1, "only_entities": False},
 )
-def create_sentence_sentiment(nlp: Language, name: str, unit: str, only_entities: bool) -> SentenceSentiment:
+def create_sentence_sentiment(nlp: Language, name: str, follow: int, only_entities: bool) -> SentenceSentiment:
     """A component without a sentiment pipeline yet.
 
     Args:
         nlp: the pipeline that it goes into.
         name: of the component.
-        unit: what is judged by itself, and gives the entities in it their sentiment: sentence, clause, passage or text.
-        only_entities: leave out the pieces that name no entity, which is faster.
+        follow: sentences behind that of an entity which name none and are judged together with it.
+        only_entities: leave out the sentences that have nothing to do with an entity, which is faster.
     """
-    return SentenceSentiment(nlp.vocab, name, unit=unit, only_entities=only_entities)
+    return SentenceSentiment(nlp.vocab, name, follow=follow, only_entities=only_entities)
