@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from scripts.ner.scores import RESAMPLES, console, interval, percent, score
 from scripts.opinions.build import NAME
 from scripts.opinions.count import decide
 
-TITLES = {"commonest_label": "commonest label", "text": "sentiment of the whole text", "sentence": "of the sentence alone"}
-SHIPPED = "of the passage (shipped)"
-OTHER = "NONE"
+TITLES = {"commonest_label": "commonest label", "text": "whole text", "sentence": "sentence alone"}
+SHIPPED = "passage (shipped)"
+ANY = "ENTITY"
+
+Way = Callable[[Iterable[Doc]], list[Doc]]
 
 
 def read_gold_opinions(path: Path, nlp: Language, labels: Sequence[str], rejected: Skipped) -> list[Doc]:
@@ -62,17 +65,18 @@ def evaluate(nlp: Language, gold: Sequence[Doc], threshold: float, neutral: str)
         neutral: what stands for neither praise nor complaint.
 
     Returns:
-        spaCy's keys for entities with the right sentiment, end to end; the same for the peers (commonest_label, text, sentence);
+        spaCy's keys for entities with the right borders and sentiment, whatever their label, end to end; the same for the peers
+        (commonest_label, text, sentence);
         given_borders with accuracy, macro_f, their 95% intervals and f by label, for the peers and for "passage"; borders, the F of
         the entities without regard to sentiment.
     """
     component: SentenceSentiment = nlp.get_pipe(NAME)  # type: ignore[assignment]
     examples = predict(nlp, gold)
-    given = [Example(_with_borders(example), example.reference) for example in examples]
+    found, bordered = [example.predicted for example in examples], [_with_borders(example) for example in examples]
     ways = _ways(component, gold, threshold, neutral)
-    end_to_end = {name: score([Example(way(example.predicted), example.reference) for example in examples]) for name, way in ways.items()}
-    by_borders = {name: accuracy([(way(example.predicted), example.reference) for example in given]) for name, way in ways.items()}
-    anything = [Example(_label_all(example.predicted), _label_all(example.reference)) for example in examples]
+    end_to_end = {name: score([Example(doc, reference) for doc, reference in zip(way(found), gold)]) for name, way in ways.items()}
+    by_borders = {name: accuracy(zip(way(bordered), gold)) for name, way in ways.items()}
+    anything = [Example(*(_label(doc.copy(), repeat(ANY)) for doc in (example.predicted, example.reference))) for example in examples]
     n_mentions = sum(len(doc.ents) for doc in gold)
     shipped = end_to_end.pop("passage")
     return {
@@ -85,51 +89,52 @@ def evaluate(nlp: Language, gold: Sequence[Doc], threshold: float, neutral: str)
     }
 
 
-def _ways(component: SentenceSentiment, gold: Sequence[Doc], threshold: float, neutral: str) -> dict[str, Callable[[Doc], Doc]]:
-    """Functions that give the entities of a copy of a Doc a sentiment as their label: the peers, and what is shipped as `passage`."""
+def _ways(component: SentenceSentiment, gold: Sequence[Doc], threshold: float, neutral: str) -> dict[str, Way]:
+    """Functions that give the entities of copies of Docs a sentiment as their label: the peers, and what is shipped as `passage`."""
     (commonest, _), *_ = Counter(sorted(ent.label_ for doc in gold for ent in doc.ents)).most_common(1)
 
-    def by_component(doc: Doc, follow: int) -> Doc:
-        made = doc.copy()
-        made.user_data = {}
+    def by_component(docs: Iterable[Doc], follow: int) -> list[Doc]:
+        copies = [doc.copy() for doc in docs]
+        for doc in copies:
+            doc.user_data = {}
         component.follow, before = follow, component.follow
-        component(made)
+        judged = list(component.pipe(copies))
         component.follow = before
-        return _label(made, lambda ent: decide(ent._.sentiment, threshold, neutral))
+        return [_label(doc, [decide(ent._.sentiment, threshold, neutral) for ent in doc.ents]) for doc in judged]
 
-    def by_text(doc: Doc) -> Doc:
+    def by_text(docs: Iterable[Doc]) -> list[Doc]:
         assert component.sentiment is not None
-        label = decide(component.sentiment(doc.text).cats, threshold, neutral)
-        return _label(doc.copy(), lambda ent: label)
+        copies = [doc.copy() for doc in docs]
+        judged = component.sentiment.pipe(doc.text for doc in copies)
+        return [_label(doc, repeat(decide(whole.cats, threshold, neutral))) for doc, whole in zip(copies, judged)]
 
     return {
-        "commonest_label": lambda doc: _label(doc.copy(), lambda ent: commonest),
+        "commonest_label": lambda docs: [_label(doc.copy(), repeat(commonest)) for doc in docs],
         "text": by_text,
-        "sentence": lambda doc: by_component(doc, 0),
-        "passage": lambda doc: by_component(doc, component.follow),
+        "sentence": lambda docs: by_component(docs, 0),
+        "passage": lambda docs: by_component(docs, component.follow),
     }
 
 
-def _label(doc: Doc, label_of: Callable[[Span], str]) -> Doc:
-    doc.set_ents([Span(doc, ent.start, ent.end, label_of(ent)) for ent in doc.ents])
+def _label(doc: Doc, labels: Iterable[str]) -> Doc:
+    doc.set_ents([Span(doc, ent.start, ent.end, label) for ent, label in zip(doc.ents, labels)])
     return doc
-
-
-def _label_all(doc: Doc) -> Doc:
-    return _label(doc.copy(), lambda ent: "ENTITY")
 
 
 def _with_borders(example: Example) -> Doc:
     """The predicted Doc with the gold entities."""
     doc = example.predicted.copy()
-    spans = [doc.char_span(ent.start_char, ent.end_char, label=OTHER) for ent in example.reference.ents]
+    spans = [doc.char_span(ent.start_char, ent.end_char, label=ANY) for ent in example.reference.ents]
     doc.set_ents([span for span in spans if span is not None])
     return doc
 
 
 def accuracy(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Any]:
     """Accuracy and macro F over (predicted, gold) Docs with the same entities, with 95% intervals (bootstrap over texts)."""
-    both = [list(zip((e.label_ for e in predicted.ents), (e.label_ for e in gold.ents))) for predicted, gold in pairs]
+    both = []
+    for predicted, gold in pairs:
+        labels_of = {ent.start_char: ent.label_ for ent in gold.ents}
+        both.append([(ent.label_, labels_of[ent.start_char]) for ent in predicted.ents])
     labels = sorted({label for found in both for pair in found for label in pair})
     confusion = np.zeros((len(both), len(labels), len(labels)))
     for number, found in enumerate(both):
