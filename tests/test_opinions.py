@@ -28,7 +28,7 @@ from scripts.opinions.evaluate import accuracy, evaluate, read_gold_opinions
 from scripts.opinions.odds import Mention, Row, count, draw, in_words, log_odds
 from tests.conftest import ROOT, copy_project, weasel
 
-WORDS = {"POSITIVE": ["love", "great", "superb"], "NEGATIVE": ["hate", "awful", "broken"], "NEUTRAL": ["bought", "have", "is"]}
+WORDS = {"POSITIVE": ["love", "great", "superb"], "NEGATIVE": ["hate", "awful", "broken"], "NEUTRAL": ["bought", "mailed", "wore"]}
 
 
 def sentiment_pipeline(labels: tuple[str, ...] = ("POSITIVE", "NEGATIVE", "NEUTRAL")) -> Language:
@@ -82,13 +82,13 @@ def said(doc: Doc) -> list[tuple[str, str]]:
     return [(ent.text, label) for ent, label, _ in doc._.opinions]
 
 
-TEXT = "I love the Pixel 8. I bought an iPad. It is awful! Fine weather. Acer? I hate Acer."
-EXPECTED = [("Pixel 8", "POSITIVE"), ("iPad", "NEGATIVE"), ("Acer", "NEUTRAL"), ("Acer", "NEGATIVE")]
+TEXT = "I love the Pixel 8. I bought an iPad. It is awful, broken! Fine weather. I hate Acer."
+EXPECTED = [("Pixel 8", "POSITIVE"), ("iPad", "NEGATIVE"), ("Acer", "NEGATIVE")]
 
 
 def test_entities_get_what_is_said_in_their_passage(joined: Language) -> None:
     doc = joined(TEXT)
-    assert said(doc)[:2] == EXPECTED[:2] and said(doc)[3] == EXPECTED[3]
+    assert said(doc) == EXPECTED
     assert [max(sent._.sentiment, key=sent._.sentiment.get) for sent in doc.sents][:3] == ["POSITIVE", "NEUTRAL", "NEGATIVE"]
     assert set(doc.ents[0]._.sentiment) == set(WORDS) and math.isclose(sum(doc.ents[0]._.sentiment.values()), 1, rel_tol=1e-5)
     assert joined.pipe_names == ["entity_ruler", "sentencizer", "sentence_sentiment"]
@@ -98,8 +98,11 @@ def test_entities_get_what_is_said_in_their_passage(joined: Language) -> None:
 def test_passages_end_at_the_next_entity(joined: Language) -> None:
     doc = joined(TEXT)
     found = {follow: [(passage.text, len(ents)) for passage, ents in passages(doc, follow)] for follow in (0, 1, 9)}
-    assert found[0] == [("I love the Pixel 8.", 1), ("I bought an iPad.", 1), ("Acer?", 1), ("I hate Acer.", 1)]
-    assert found[1][1] == ("I bought an iPad. It is awful!", 1) and found[9][1] == ("I bought an iPad. It is awful! Fine weather.", 1)
+    assert found[0] == [("I love the Pixel 8.", 1), ("I bought an iPad.", 1), ("I hate Acer.", 1)]
+    assert found[1][1] == ("I bought an iPad. It is awful, broken!", 1) and found[9][1] == (
+        "I bought an iPad. It is awful, broken! Fine weather.",
+        1,
+    )
     assert [pair for i, pair in enumerate(found[9]) if i != 1] == [pair for i, pair in enumerate(found[0]) if i != 1]
     assert not list(passages(joined(""), 1)) and not list(passages(joined("no name here."), 1))
 
@@ -125,7 +128,7 @@ def test_batches_of_docs_are_judged_in_one_call_and_as_one_by_one(joined: Langua
 def test_survives_disk_bytes_processes_and_docbin(joined: Language, folders: Path) -> None:
     loaded = spacy.load(folders / "joined")
     other = join(finder(), sentiment_pipeline(("POSITIVE", "NEGATIVE")), follow=0)
-    other.from_bytes(joined.to_bytes())
+    other.get_pipe("sentence_sentiment").from_bytes(joined.get_pipe("sentence_sentiment").to_bytes())  # type: ignore[attr-defined]
     expected = joined(TEXT)._.opinions
     for nlp in (loaded, other):
         component: Any = nlp.get_pipe("sentence_sentiment")
@@ -154,7 +157,7 @@ def test_component_says_what_it_lacks(sentiment: Language) -> None:
         component.set_pipeline(spacy.blank("en"))
     component.set_pipeline(sentiment)
     with pytest.raises(ValueError, match="needs sentences, which no component sets: put a sentencizer before it"):
-        component(spacy.blank("en")("a"))
+        component(spacy.blank("en")("a b"))
     with pytest.raises(ValueError, match="follow must be 0 or more sentences, not -1"):
         SentenceSentiment(None, "s", follow=-1, only_entities=False)
 
@@ -225,7 +228,7 @@ def test_nothing_to_count_is_named(given: list[Mention], words: str) -> None:
 
 
 def test_keys_and_thresholds(joined: Language) -> None:
-    pixel, _, acer, _ = joined(TEXT.replace("Pixel 8", "Pixel 8")).ents
+    pixel, _, acer = joined(TEXT).ents
     assert [key_of(pixel, by) for by in ("text", "ent_id", "kb_id", "label")] == ["pixel 8", "pixel", "", "GADGET"]
     assert key_of(acer, "ent_id") == ""
     assert decide({"A": 0.6, "B": 0.4}, 0.5) == "A" and decide({"A": 0.6, "B": 0.4}, 0.7) == "" and decide({"A": 1.0}, 1) == "A"
@@ -242,11 +245,11 @@ def test_evidence(joined: Language) -> None:
     skipped, seen = Skipped(), Counter[str]()
     lines = list(evidence(joined, texts, "ent_id", 0, {text_key("i hate the fenix")}, skipped, seen))
     assert skipped.counts() == {"empty": 1, "half of a surrogate pair": 1, "sentiment was trained on it": 1}
-    assert seen == {"texts": 2, "mentions": 5, "without key": 2}
+    assert seen == {"texts": 2, "mentions": 4, "without key": 1}
     assert [(line["key"], line["sentiment"], line["line"]) for line in lines] == [
         ("pixel", "POSITIVE", 1), ("ipad", "NEGATIVE", 1), ("pixel", "POSITIVE", 4)
     ]  # fmt: skip
-    assert lines[1]["passage"] == "I bought an iPad. It is awful!" and set(lines[1]["cats"]) == set(WORDS)
+    assert lines[1]["passage"] == "I bought an iPad. It is awful, broken!" and set(lines[1]["cats"]) == set(WORDS)
 
 
 def test_chart_shows_both_ends(tmp_path: Path) -> None:
@@ -265,8 +268,8 @@ def gold_line(text: str, **spans: str) -> dict[str, Any]:
 
 
 GOLD = [
-    gold_line("I love the Pixel 8. I bought an iPad. It is awful!", Pixel_8="POSITIVE", iPad="NEGATIVE"),
-    gold_line("The Fenix is great, the Zenfone awful.", Fenix="POSITIVE", Zenfone="NEGATIVE"),
+    gold_line("I love the Pixel 8. I bought an iPad. It is awful, broken!", Pixel_8="POSITIVE", iPad="NEGATIVE"),
+    gold_line("The Fenix is great, superb, the Zenfone awful.", Fenix="POSITIVE", Zenfone="NEGATIVE"),
     gold_line("no name"),
 ]
 
@@ -277,7 +280,7 @@ def test_scores_of_each_way(joined: Language, write_jsonl: Callable[..., Path]) 
     metrics = evaluate(joined, docs, 0, "NEUTRAL")
     given = metrics["given_borders"]
     assert given["commonest_label"]["accuracy"] == 0.5 and given["commonest_label"]["macro_f"] == pytest.approx(1 / 3)
-    # the second text has one passage, so one of its two entities must be wrong; the sentence alone misses "It is awful!" too
+    # the second text has one passage, so one of its two entities must be wrong; the sentence alone misses "It is awful" too
     assert given["passage"]["accuracy"] == 0.75 and given["sentence"]["accuracy"] == 0.5
     assert metrics["borders"]["ents_r"] == 0.75 and metrics["ents_p"] == pytest.approx(metrics["ents_r"] * 4 / 3)
     assert joined.get_pipe("sentence_sentiment").follow == 1  # type: ignore[attr-defined]

@@ -103,19 +103,19 @@ class SentenceSentiment(Pipe):
             yield from docs
 
     def _judge(self, docs: list[Doc], sentiment: Language) -> None:
-        wanted: dict[tuple[int, int, int], list[Span]] = {}  # Doc, first token, token after the last -> what gets the sentiment of that
+        wanted: dict[tuple[int, int, int], list[Span]] = {}  # Doc, first token, token after the last -> entities that get its sentiment
         for number, doc in enumerate(docs):
             if len(doc) and not doc.has_annotation("SENT_START"):
                 raise ValueError(f"{self.name} needs sentences, which no component sets: put a sentencizer before it")
             # Sentences first: a sentence that is nothing but an entity shares its place, and the passage counts more.
             for sentence in [] if self.only_entities else doc.sents:
-                wanted[number, sentence.start, sentence.end] = [sentence]
+                wanted[number, sentence.start, sentence.end] = []
             for passage, ents in passages(doc, self.follow):
                 wanted.setdefault((number, passage.start, passage.end), []).extend(ents)
-        texts = [docs[number][start:end].text.strip() for number, start, end in wanted]
-        full = [(text, spans) for text, spans in zip(texts, wanted.values()) if text]
-        for judged, (_, spans) in zip(sentiment.pipe(text for text, _ in full), full):
-            for span in spans:
+        pieces = [(docs[number][start:end], ents) for (number, start, end), ents in wanted.items()]
+        pieces = [(piece, ents) for piece, ents in pieces if piece.text.strip()]
+        for judged, (piece, ents) in zip(sentiment.pipe(piece.text.strip() for piece, _ in pieces), pieces):
+            for span in (piece, *ents):
                 span._.sentiment = dict(judged.cats)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
