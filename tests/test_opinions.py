@@ -388,7 +388,9 @@ def test_bad_input_is_one_line(folders: Path, tmp_path: Path, arguments: list[st
 @pytest.mark.slow
 def test_workflow_and_wheel(trained: Path, sentiment: Language, tmp_path: Path) -> None:
     """The whole workflow through weasel; the wheel runs in an empty environment, with a sentiment pipeline that has code of its own."""
-    folder = copy_project(tmp_path / "project")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    copy_project(folder)
     for name in ("corpus", "training", "project.lock"):
         subprocess.run(["cp", "-r", str(trained / name), str(folder)], check=True)
     sentiment.to_disk(folder / "training/textcat/pipeline")

@@ -51,7 +51,7 @@ def log_odds(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log-odds of each entity among the praise against among the complaints, with an informative Dirichlet prior.
 
-    Monroe, Colaresi & Quinn, "Fightin' Words", Political Analysis 16 (2008), equations 16 and 20, with entities in the place of words.
+    Monroe, Colaresi & Quinn, "Fightin' Words", Political Analysis 16 (2008), with entities in the place of words.
     The prior of an entity is in proportion to its mentions, so that one that nobody judges has log-odds of 0.
 
     Args:
