@@ -366,6 +366,7 @@ BAD = [
         "praise and complaint are both 'NEGATIVE'",
     ),
     (["build", "OUT", "--ner", "P/finder", "--sentiment", "P/sentiment", "--code", "no.py"], "no.py does not exist: give the file"),
+    (["build", "OUT", "--ner", "P/finder", "--sentiment", "P/sentiment", "--code", "C"], "own.py can't be imported: mend it, or install"),
     (["build", "OUT", "--ner", "P", "--sentiment", "P/sentiment"], "can't be loaded, make or install it again"),
     (["count", "P/finder", "OUT", "--texts", "T"], "is no joined pipeline: make it (python -m weasel run opinions-build)"),
     (["count", "P/joined", "OUT", "--texts", "nowhere.jsonl"], "nowhere.jsonl does not exist"),
@@ -378,7 +379,8 @@ BAD = [
 @pytest.mark.parametrize(("arguments", "words"), BAD, ids=[words[:40] for _, words in BAD])
 def test_bad_input_is_one_line(folders: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
     (tmp_path / "broken.jsonl").write_text('{"text": "nothing here"}\n{"text"\n', encoding="utf8")
-    places = {"P": str(folders), "OUT": str(tmp_path / "out"), "T": str(tmp_path / "broken.jsonl")}
+    (tmp_path / "own.py").write_text("import nothing_of_this_name\n", encoding="utf8")
+    places = {"C": str(tmp_path / "own.py"), "P": str(folders), "OUT": str(tmp_path / "out"), "T": str(tmp_path / "broken.jsonl")}
     done = run(*("/".join(places.get(part, part) for part in word.split("/")) for word in arguments))
     lines = [line for line in done.stderr.splitlines() if line.startswith("Error")]
     assert done.exit_code == 1 and len(lines) == 1 and words in lines[0] and "Traceback" not in done.stderr

@@ -17,12 +17,15 @@ def import_code(files: Sequence[Path]) -> None:
     """Import files with registered functions, so that pipelines that name these can be loaded.
 
     Raises:
-        ValueError: "... does not exist ...".
+        ValueError: "... does not exist ..." or "... can't be imported ...".
     """
     for number, file in enumerate(files):
         if not file.is_file():
             raise ValueError(f"{file} does not exist: give the file with the pipeline's own code by vars.opinions.code")
-        import_file(f"code_of_pipeline_{number}", file)
+        try:
+            import_file(f"code_of_pipeline_{number}", file)
+        except Exception as error:  # whatever the file does, or a library that it needs and is not there
+            raise ValueError(f"{file} can't be imported: mend it, or install what it needs ({error or type(error).__name__})") from error
 
 
 def load_pipeline(name: str, workflow: str) -> Language:
