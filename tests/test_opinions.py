@@ -395,6 +395,7 @@ def test_workflow_and_wheel(trained: Path, sentiment: Language, tmp_path: Path) 
     copy_project(folder)
     for name in ("corpus", "training", "project.lock"):
         subprocess.run(["cp", "-r", str(trained / name), str(folder)], check=True)
+    (folder / "training/textcat").mkdir()
     sentiment.to_disk(folder / "training/textcat/pipeline")
     code = 'from spacy.util import registry\n\n\n@registry.misc("shouting.v1")\ndef shouting():\n    return None\n'
     (folder / "own.py").write_text(code)
