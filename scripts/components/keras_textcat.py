@@ -101,7 +101,7 @@ def forward(
     """Scores of Docs, (n_docs, n_labels)."""
     shim = model.shims[0]
     if not is_train:
-        scores = np.zeros((len(docs), model.get_dim("nO")), dtype="f4")
+        scores: Any = np.zeros((len(docs), model.get_dim("nO")), dtype="f4")
         order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
         for start in range(0, len(docs), CHUNK):
             part = order[start : start + CHUNK]
@@ -144,7 +144,8 @@ def _padded(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
 
 def _rows_of(keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int) -> list[NDArray[Any]]:
     if embeddings == "learned":  # the two halves of a 64-bit hash are two hashes
-        return [((half % np.uint64(rows - 1)) + np.uint64(1)).astype("i4") for half in (keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32))]
+        halves = (keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32))
+        return [(half % np.uint64(rows - 1) + np.uint64(1)).astype("i4") for half in halves]
     vectors = docs[0].vocab.vectors if docs else None
     if vectors is None or not vectors.size:
         raise ValueError("the pipeline has no static vectors, which its Keras model was trained with: load it with its vocab")
@@ -254,7 +255,9 @@ class KerasShim(Shim):
     def _check(self, arrays: list[NDArray[Any]]) -> None:
         wanted, given = self._model.inputs[0].shape[2:], arrays[0].shape[2:]
         if wanted != given:
-            raise ValueError(f"vectors of width {given[0]}, but the Keras model was trained with width {wanted[0]}: load it with its own vocab")
+            raise ValueError(
+                f"vectors of width {given[0]}, but the Keras model was trained with width {wanted[0]}: load it with its own vocab"
+            )
         if self._model.inputs[0].name == "words":
             n_rows = self._model.get_layer("embed").input_dim
             if arrays[0].max(initial=0) >= n_rows:
@@ -288,7 +291,8 @@ class KerasShim(Shim):
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let Thinc's optimizer change the weights by the gradients since the last call."""
         for variable, gradient in zip(self._model.trainable_variables if self._gradients else (), self._gradients):
-            weights, _ = optimizer((self.id, variable.path), np.array(variable.value), gradient)
+            before: Any = np.array(variable.value)
+            weights, _ = optimizer((self.id, variable.path), before, gradient)
             variable.assign(weights)
         self._gradients = []
 
@@ -356,5 +360,3 @@ def _without_dates(data: bytes) -> bytes:
                 content = b",".join(part for part in content.split(b",") if b"date_saved" not in part).rstrip(b"}") + b"}"
             new.writestr(zipfile.ZipInfo(name, FIXED_DATE), content)
     return out.getvalue()
-
-

@@ -1,0 +1,273 @@
+"""Classify texts by a PyTorch network inside spaCy's own textcat. Self-contained, for --code.
+
+The network is wrapped by Thinc's PyTorchWrapper; what is stored are its weights as arrays, without pickle.
+"""
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import srsly
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy.util import registry
+from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3
+from thinc.types import Floats2d
+
+InT: TypeAlias = list[Doc]
+OutT: TypeAlias = Floats2d
+Network = Literal["bilstm", "cnn"]
+Embeddings = Literal["learned", "frozen", "tuned"]
+CHUNK = 128  # texts of similar length that are predicted together
+
+
+@registry.architectures("quicksilver.TorchTextCat.v1")
+def create_torch_textcat(
+    exclusive_classes: bool,
+    network: Network,
+    embeddings: Embeddings,
+    rows: int,
+    width: int,
+    hidden: int,
+    windows: list[int],
+    max_length: int,
+    dropout: float,
+    nO: int | None = None,
+) -> Model[InT, OutT]:
+    """A network of PyTorch's layers that gives each text a score for each label, (n_docs, n_labels).
+
+    Args:
+        exclusive_classes: softmax, for textcat; else a sigmoid for each label, for textcat_multilabel.
+        network: "bilstm" (forwards and backwards, averaged over the tokens) or "cnn" (filters over windows of tokens, the
+            highest value of each; Kim 2014).
+        embeddings: "learned" from nothing; the pipeline's static vectors as they are ("frozen"; they stay in the vocab and
+            are not stored again), or as a start ("tuned").
+        rows: of learned embeddings. Each word has two of them by its hash, which are added, so no vocabulary is kept and two
+            words rarely share both (Bloom embeddings, Serra and Karatzoglou 2017).
+        width: of learned embeddings.
+        hidden: units of the LSTM in each direction, or filters of each window.
+        windows: sizes in tokens, for the cnn.
+        max_length: tokens of a text that are read.
+        dropout: share of the embeddings, and of what goes into the last layer, that is left out while training.
+        nO: number of labels; the data tell it.
+
+    Raises:
+        ValueError: "PyTorch is not installed ...", "... no static vectors ...", "... vectors of width ...", once it runs.
+    """
+    settings = {
+        "exclusive": exclusive_classes,
+        "network": network,
+        "embeddings": embeddings,
+        "rows": rows,
+        "width": width,
+        "hidden": hidden,
+        "windows": windows,
+        "dropout": dropout,
+    }
+    torch = pytorch()
+    wrapped: Model[Any, Any] = PyTorchWrapper_v3(
+        torch.nn.Identity(),  # the network itself is built once the number of labels and the vectors are known
+        convert_inputs=to_tensors,
+        serialize_model=to_bytes,
+        deserialize_model=partial(from_bytes, settings),
+    )
+    return Model(
+        "torch_textcat",
+        partial(forward, embeddings=embeddings, rows=rows, max_length=max_length),
+        init=partial(init, settings=settings),
+        layers=[wrapped],
+        dims={"nO": nO},
+    )
+
+
+def init(model: Model[InT, OutT], X: InT | None = None, Y: OutT | None = None, *, settings: dict[str, Any]) -> None:
+    """Build the network, once the number of labels and the vectors are known."""
+    if Y is not None and model.has_dim("nO") is None:
+        model.set_dim("nO", Y.shape[1])
+    table = None
+    if settings["embeddings"] != "learned":
+        vectors = X[0].vocab.vectors if X else None
+        if vectors is None or not vectors.size:
+            raise ValueError(f"embeddings is {settings['embeddings']}, but the pipeline has no static vectors: give paths.vectors")
+        table = np.asarray(vectors.data, dtype="f4")
+    shim: Any = model.layers[0].shims[0]
+    shim._model = build_network(settings, model.get_dim("nO"), table).to(shim.device)  # spaCy has seeded torch by training.seed
+
+
+def forward(
+    model: Model[InT, OutT], docs: InT, is_train: bool, *, embeddings: Embeddings, rows: int, max_length: int
+) -> tuple[OutT, Callable[[OutT], InT]]:
+    """Scores of Docs, (n_docs, n_labels)."""
+    wrapped = model.layers[0]
+    if not is_train:
+        scores = model.ops.alloc2f(len(docs), model.get_dim("nO"))
+        order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
+        for start in range(0, len(docs), CHUNK):
+            part = order[start : start + CHUNK]
+            scores[part] = wrapped.predict(to_arrays([docs[i] for i in part], embeddings, rows, max_length))
+        return scores, lambda gradient: []
+    found, backprop = wrapped.begin_update(to_arrays(docs, embeddings, rows, max_length))
+
+    def update(gradient: OutT) -> InT:
+        backprop(gradient)
+        return []
+
+    return found, update
+
+
+# From Docs to tensors
+
+
+def to_arrays(docs: InT, embeddings: Embeddings, rows: int, max_length: int) -> list[NDArray[Any]]:
+    """What the network reads.
+
+    Returns:
+        words (n_docs, length, 2), the two rows of each, or (n_docs, length, 1) of the table, or their vectors (n_docs, length,
+        width); and the lengths (n_docs,). What is padded is 0.
+    """
+    attr = "NORM" if embeddings == "learned" or not docs else docs[0].vocab.vectors.attr
+    keys = [doc.to_array(attr)[:max_length] for doc in docs]
+    lengths = np.asarray([len(part) for part in keys], dtype="i8")
+    mask = np.arange(max(lengths.max(initial=0), 1)) < lengths[:, None]
+    values = _rows_of(np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows)
+    words = np.zeros((*mask.shape, values.shape[1]), dtype=values.dtype)
+    words[mask] = values
+    return [words, lengths]
+
+
+def _rows_of(keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int) -> NDArray[Any]:
+    if embeddings == "learned":  # the two halves of a 64-bit hash are two hashes
+        halves = np.stack([keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32)], axis=1)
+        return (halves % np.uint64(rows - 1) + np.uint64(1)).astype("i8")
+    vectors = docs[0].vocab.vectors if docs else None
+    if vectors is None or not vectors.size:
+        raise ValueError("the pipeline has no static vectors, which its PyTorch model was trained with: load it with its vocab")
+    found = vectors.find(keys=keys)
+    if embeddings == "tuned":
+        return (found + 1).astype("i8")[:, None]
+    table = np.asarray(vectors.data[found], dtype="f4")
+    table[found < 0] = 0
+    return table
+
+
+def to_tensors(model: Model[Any, Any], arrays: list[NDArray[Any]], is_train: bool) -> tuple[ArgsKwargs, Callable[[Any], Any]]:
+    """For PyTorchWrapper: arrays to tensors on the model's device; words have no gradient."""
+    shim: Any = model.shims[0]
+    shim._model.check(arrays[0])
+    tensors: Any = tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays)
+    return ArgsKwargs(tensors, {}), lambda gradient: []
+
+
+# Network
+
+
+def pytorch() -> Any:
+    """PyTorch.
+
+    Raises:
+        ValueError: "PyTorch is not installed ...".
+    """
+    try:
+        return importlib.import_module("torch")
+    except ImportError:
+        raise ValueError("PyTorch is not installed: pip install torch (requirements-torch.txt)") from None
+
+
+def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None) -> Any:
+    """The PyTorch module.
+
+    Args:
+        settings: those of `create_torch_textcat`.
+        n_labels: width of the output.
+        table: static vectors (n_words, width), or None for learned embeddings.
+    """
+    torch = pytorch()
+    nn = torch.nn
+
+    class TextCat(nn.Module):  # type: ignore[name-defined,misc]  # here, so that PyTorch is imported by those who use it
+        def __init__(self) -> None:
+            super().__init__()
+            self.vectors = 0 if settings["embeddings"] != "frozen" or table is None else table.shape[1]
+            self.embed: Any = None
+            if settings["embeddings"] == "tuned" and table is not None:
+                start = torch.from_numpy(np.concatenate([np.zeros_like(table[:1]), table]))  # the first row is for words without a vector
+                self.embed = nn.Embedding.from_pretrained(start, freeze=False, padding_idx=0)
+            elif settings["embeddings"] == "learned":
+                self.embed = nn.Embedding(settings["rows"], settings["width"], padding_idx=0)
+                nn.init.uniform_(self.embed.weight, -0.1, 0.1)
+            width = self.vectors or self.embed.embedding_dim
+            sizes = settings["windows"] if settings["network"] == "cnn" else []
+            # Each filter is a matrix product over its windows: PyTorch's convolution is made anew for each length of texts.
+            self.filters = nn.ModuleList([nn.Linear(width * size, settings["hidden"]) for size in sizes])
+            self.lstm = None if sizes else nn.LSTM(width, settings["hidden"], batch_first=True, bidirectional=True)
+            self.dropout = nn.Dropout(settings["dropout"])
+            self.last = nn.Linear(settings["hidden"] * (len(sizes) or 2), n_labels)
+
+        def check(self, words: NDArray[Any]) -> None:
+            """Refuse what another vocab gives."""
+            if self.vectors and words.shape[2] != self.vectors:
+                what = f"vectors of width {words.shape[2]}, but the PyTorch model was trained with width {self.vectors}"
+                raise ValueError(f"{what}: load it with its own vocab")
+            if self.embed is not None and words.max(initial=0) >= self.embed.num_embeddings:
+                n_rows = self.embed.num_embeddings - 1
+                raise ValueError(f"more vectors than the {n_rows} that the PyTorch model was trained with: load it with its own vocab")
+
+        def forward(self, words: Any, lengths: Any) -> Any:
+            mask = (torch.arange(words.shape[1], device=words.device) < lengths[:, None]).unsqueeze(2)
+            x = words if self.embed is None else self.embed(words).sum(dim=2)
+            x = self.dropout(x) * mask
+            if self.lstm is not None:
+                packed = nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+                x, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=words.shape[1])
+                x = (x * mask).sum(dim=1) / lengths.clamp(min=1)[:, None]
+            else:
+                parts = zip(settings["windows"], self.filters)
+                padded = [(nn.functional.pad(x, (0, 0, (size - 1) // 2, size // 2)), size, part) for size, part in parts]
+                found = [part(around.unfold(1, size, 1).flatten(2)).relu() * mask for around, size, part in padded]
+                x = torch.cat([part.amax(dim=1) for part in found], dim=1)
+            scores = self.last(self.dropout(x))
+            return scores.softmax(dim=1) if settings["exclusive"] else scores.sigmoid()
+
+    return TextCat()
+
+
+# Storing
+
+
+def to_bytes(network: Any) -> bytes:
+    """The weights as arrays by name (msgpack)."""
+    return srsly.msgpack_dumps({name: weights.detach().cpu().numpy() for name, weights in network.state_dict().items()})
+
+
+def from_bytes(settings: dict[str, Any], _: Any, data: bytes, device: Any) -> Any:
+    """The network with the weights that `to_bytes` made.
+
+    Raises:
+        ValueError: "the PyTorch model is damaged ...", also where it was made with other settings.
+    """
+    torch = pytorch()
+    try:
+        weights = {name: torch.from_numpy(np.array(array)) for name, array in srsly.msgpack_loads(data).items()}
+        if "last.weight" not in weights:
+            return torch.nn.Identity()  # stored before it was initialized
+        table = _table_like(settings, weights)
+        network = build_network(settings, len(weights["last.bias"]), table)
+        network.load_state_dict(weights)
+    except Exception as error:  # msgpack, numpy and PyTorch each raise their own on damaged bytes
+        what = f"the PyTorch model is damaged, or made with other settings ({type(error).__name__})"
+        raise ValueError(f"{what}: train or install the pipeline again") from None
+    return network.to(device)
+
+
+def _table_like(settings: dict[str, Any], weights: dict[str, Any]) -> NDArray[np.float32] | None:
+    """A table of the size of that which the network was trained with."""
+    if settings["embeddings"] == "learned":
+        return None
+    if settings["embeddings"] == "tuned":
+        rows, width = weights["embed.weight"].shape
+        return np.zeros((rows - 1, width), dtype="f4")
+    is_cnn = settings["network"] == "cnn"
+    width = weights["filters.0.weight"].shape[1] // settings["windows"][0] if is_cnn else weights["lstm.weight_ih_l0"].shape[1]
+    return np.zeros((1, width), dtype="f4")
