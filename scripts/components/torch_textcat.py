@@ -1,11 +1,14 @@
 """Classify texts by a PyTorch network inside spaCy's own textcat. Self-contained, for --code.
 
-The network is wrapped by Thinc's PyTorchWrapper; what is stored are its weights as arrays, without pickle.
+Thinc's PyTorchShim runs the network; what is stored are its weights as arrays, without pickle.
 """
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,14 +16,18 @@ import srsly
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3
+from thinc.api import ArgsKwargs, Model, PyTorchShim
+from thinc.backends import get_array_ops
 from thinc.types import Floats2d
+from thinc.util import torch2xp, xp2torch
 
 InT: TypeAlias = list[Doc]
 OutT: TypeAlias = Floats2d
 Network = Literal["bilstm", "cnn"]
 Embeddings = Literal["learned", "frozen", "tuned"]
 CHUNK = 128  # texts of similar length that are predicted together
+OWN_VOCAB = "give paths.vectors to train it, load it with its own vocab"
+PROCESS = os.getpid()
 
 
 @registry.architectures("quicksilver.TorchTextCat.v1")
@@ -37,6 +44,9 @@ def create_torch_textcat(
     nO: int | None = None,
 ) -> Model[InT, OutT]:
     """A network of PyTorch's layers that gives each text a score for each label, (n_docs, n_labels).
+
+    The gradient that it takes is that of the logits, as Thinc's Softmax takes it: what textcat gives, scores - truths, is then the
+    gradient of the cross-entropy, for softmax and sigmoid alike.
 
     Args:
         exclusive_classes: softmax, for textcat; else a sigmoid for each label, for textcat_multilabel.
@@ -56,29 +66,15 @@ def create_torch_textcat(
     Raises:
         ValueError: "PyTorch is not installed ...", "... no static vectors ...", "... vectors of width ...", once it runs.
     """
-    settings = {
-        "exclusive": exclusive_classes,
-        "network": network,
-        "embeddings": embeddings,
-        "rows": rows,
-        "width": width,
-        "hidden": hidden,
-        "windows": windows,
-        "dropout": dropout,
-    }
-    torch = pytorch()
-    wrapped: Model[Any, Any] = PyTorchWrapper_v3(
-        torch.nn.Identity(),  # the network itself is built once the number of labels and the vectors are known
-        convert_inputs=to_tensors,
-        serialize_model=to_bytes,
-        deserialize_model=partial(from_bytes, settings),
-    )
+    settings: dict[str, Any] = {"network": network, "embeddings": embeddings, "rows": rows, "width": width}
+    settings |= {"hidden": hidden, "windows": windows, "dropout": dropout}
+    unbuilt = pytorch().nn.Identity()  # the network itself is built once the number of labels and the vectors are known
     return Model(
         "torch_textcat",
-        partial(forward, embeddings=embeddings, rows=rows, max_length=max_length),
+        partial(forward, exclusive=exclusive_classes, embeddings=embeddings, rows=rows, max_length=max_length),
         init=partial(init, settings=settings),
-        layers=[wrapped],
         dims={"nO": nO},
+        shims=[TorchShim(unbuilt, serialize_model=to_bytes, deserialize_model=partial(from_bytes, settings))],
     )
 
 
@@ -86,35 +82,37 @@ def init(model: Model[InT, OutT], X: InT | None = None, Y: OutT | None = None, *
     """Build the network, once the number of labels and the vectors are known."""
     if Y is not None and model.has_dim("nO") is None:
         model.set_dim("nO", Y.shape[1])
-    table = None
-    if settings["embeddings"] != "learned":
-        vectors = X[0].vocab.vectors if X else None
-        if vectors is None or not vectors.size:
-            raise ValueError(f"embeddings is {settings['embeddings']}, but the pipeline has no static vectors: give paths.vectors")
-        table = np.asarray(vectors.data, dtype="f4")
-    shim: Any = model.layers[0].shims[0]
+    table = None if settings["embeddings"] == "learned" else table_of(X or [], settings["embeddings"])
+    shim: Any = model.shims[0]
     shim._model = build_network(settings, model.get_dim("nO"), table).to(shim.device)  # spaCy has seeded torch by training.seed
 
 
 def forward(
-    model: Model[InT, OutT], docs: InT, is_train: bool, *, embeddings: Embeddings, rows: int, max_length: int
+    model: Model[InT, OutT], docs: InT, is_train: bool, *, exclusive: bool, embeddings: Embeddings, rows: int, max_length: int
 ) -> tuple[OutT, Callable[[OutT], InT]]:
     """Scores of Docs, (n_docs, n_labels)."""
-    wrapped = model.layers[0]
+    shim: Any = model.shims[0]
+    activation: Any = model.ops.softmax if exclusive else model.ops.sigmoid
+
+    def tensors(part: InT) -> ArgsKwargs:
+        arrays = to_arrays(part, embeddings, rows, max_length)
+        shim.check(arrays[0])
+        return ArgsKwargs(tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays), {})
+
     if not is_train:
-        scores = model.ops.alloc2f(len(docs), model.get_dim("nO"))
+        logits: Any = model.ops.alloc2f(len(docs), model.get_dim("nO"))
         order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
         for start in range(0, len(docs), CHUNK):
             part = order[start : start + CHUNK]
-            scores[part] = wrapped.predict(to_arrays([docs[i] for i in part], embeddings, rows, max_length))
-        return scores, lambda gradient: []
-    found, backprop = wrapped.begin_update(to_arrays(docs, embeddings, rows, max_length))
+            logits[part] = torch2xp(shim.predict(tensors([docs[i] for i in part])))
+        return activation(logits), lambda gradient: []
+    found, backprop = shim.begin_update(tensors(docs))
 
     def update(gradient: OutT) -> InT:
-        backprop(gradient)
+        backprop(ArgsKwargs(((found,),), {"grad_tensors": xp2torch(gradient, device=shim.device)}))
         return []
 
-    return found, update
+    return activation(torch2xp(found)), update
 
 
 # From Docs to tensors
@@ -141,23 +139,28 @@ def _rows_of(keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int) -
     if embeddings == "learned":  # the two halves of a 64-bit hash are two hashes
         halves = np.stack([keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32)], axis=1)
         return (halves % np.uint64(rows - 1) + np.uint64(1)).astype("i8")
-    vectors = docs[0].vocab.vectors if docs else None
-    if vectors is None or not vectors.size:
-        raise ValueError("the pipeline has no static vectors, which its PyTorch model was trained with: load it with its vocab")
-    found = vectors.find(keys=keys)
+    table = table_of(docs, embeddings)
+    unique, inverse = np.unique(keys, return_inverse=True)
+    found = docs[0].vocab.vectors.find(keys=unique)[inverse]
     if embeddings == "tuned":
         return (found + 1).astype("i8")[:, None]
-    table = np.asarray(vectors.data[found], dtype="f4")
-    table[found < 0] = 0
-    return table
+    words = table[found]
+    words[found < 0] = 0
+    return words
 
 
-def to_tensors(model: Model[Any, Any], arrays: list[NDArray[Any]], is_train: bool) -> tuple[ArgsKwargs, Callable[[Any], Any]]:
-    """For PyTorchWrapper: arrays to tensors on the model's device; words have no gradient."""
-    shim: Any = model.shims[0]
-    shim._model.check(arrays[0])
-    tensors: Any = tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays)
-    return ArgsKwargs(tensors, {}), lambda gradient: []
+def table_of(docs: InT, embeddings: Embeddings) -> NDArray[np.float32]:
+    """The static vectors of the pipeline, (n_words, width).
+
+    Raises:
+        ValueError: "... no static vectors ...", "... floret vectors ...".
+    """
+    vectors = docs[0].vocab.vectors if docs else None
+    if vectors is None or not vectors.size:
+        raise ValueError(f"embeddings is {embeddings}, but the pipeline has no static vectors: {OWN_VOCAB}")
+    if vectors.mode != "default":
+        raise ValueError(f"embeddings is {embeddings}, but floret vectors have no row for each word: give a plain table of vectors")
+    return np.asarray(get_array_ops(vectors.data).to_numpy(vectors.data), dtype="f4")
 
 
 # Network
@@ -172,7 +175,9 @@ def pytorch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError:
-        raise ValueError("PyTorch is not installed: pip install torch (requirements-torch.txt)") from None
+        here = Path(__file__).parents[2] / "requirements-torch.txt"
+        what = "-r requirements-torch.txt -c constraints.txt" if here.exists() else "torch"
+        raise ValueError(f"PyTorch is not installed: pip install {what}") from None
 
 
 def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None) -> Any:
@@ -205,15 +210,6 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
             self.dropout = nn.Dropout(settings["dropout"])
             self.last = nn.Linear(settings["hidden"] * (len(sizes) or 2), n_labels)
 
-        def check(self, words: NDArray[Any]) -> None:
-            """Refuse what another vocab gives."""
-            if self.vectors and words.shape[2] != self.vectors:
-                what = f"vectors of width {words.shape[2]}, but the PyTorch model was trained with width {self.vectors}"
-                raise ValueError(f"{what}: load it with its own vocab")
-            if self.embed is not None and words.max(initial=0) >= self.embed.num_embeddings:
-                n_rows = self.embed.num_embeddings - 1
-                raise ValueError(f"more vectors than the {n_rows} that the PyTorch model was trained with: load it with its own vocab")
-
         def forward(self, words: Any, lengths: Any) -> Any:
             mask = (torch.arange(words.shape[1], device=words.device) < lengths[:, None]).unsqueeze(2)
             x = words if self.embed is None else self.embed(words).sum(dim=2)
@@ -227,13 +223,57 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
                 padded = [(nn.functional.pad(x, (0, 0, (size - 1) // 2, size // 2)), size, part) for size, part in parts]
                 found = [part(around.unfold(1, size, 1).flatten(2)).relu() * mask for around, size, part in padded]
                 x = torch.cat([part.amax(dim=1) for part in found], dim=1)
-            scores = self.last(self.dropout(x))
-            return scores.softmax(dim=1) if settings["exclusive"] else scores.sigmoid()
+            return self.last(self.dropout(x))
 
     return TextCat()
 
 
-# Storing
+# Between Thinc and PyTorch
+
+
+class TorchShim(PyTorchShim):
+    """Thinc's shim, with averages (Thinc 8.3 looks for them under names that its optimizer doesn't use) and without pickle."""
+
+    def check(self, words: NDArray[Any]) -> None:
+        """Refuse what another vocab gives, and do with one thread in a forked process, where PyTorch would wait for others for ever."""
+        network = self._model
+        if not hasattr(network, "last"):
+            raise ValueError("the PyTorch model is not there yet: initialize or load the pipeline first")
+        if network.vectors and words.shape[2] != network.vectors:
+            what = f"vectors of width {words.shape[2]}, but the PyTorch model was trained with width {network.vectors}"
+            raise ValueError(f"{what}: {OWN_VOCAB}")
+        if network.embed is not None and words.max(initial=0) >= network.embed.num_embeddings:
+            n_rows = network.embed.num_embeddings - 1
+            raise ValueError(f"more vectors than the {n_rows} that the PyTorch model was trained with: {OWN_VOCAB}")
+        if os.getpid() != PROCESS:
+            pytorch().set_num_threads(1)
+
+    @contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """The weights that an optimizer keeps, such as averages, for as long as the block lasts."""
+        weights = dict(self._model.named_parameters())
+        given = {name: params[(self.id, name)] for name in weights if (self.id, name) in params}
+        before = {name: weights[name].data for name in given}
+        for name, values in given.items():
+            weights[name].data = xp2torch(values, device=self.device)
+        try:
+            yield
+        finally:
+            for name, values in before.items():
+                weights[name].data = values
+
+    def __reduce__(self) -> Any:
+        return _shim_of, (self._serialize_model, self._deserialize_model, self.to_bytes())
+
+    def copy(self) -> "TorchShim":
+        """A shim with the same weights that nothing is shared with."""
+        return _shim_of(self._serialize_model, self._deserialize_model, self.to_bytes())
+
+
+def _shim_of(serialize_model: Any, deserialize_model: Any, data: bytes) -> TorchShim:
+    shim = TorchShim(pytorch().nn.Identity(), serialize_model=serialize_model, deserialize_model=deserialize_model)
+    shim.from_bytes(data)
+    return shim
 
 
 def to_bytes(network: Any) -> bytes:
