@@ -16,6 +16,7 @@ import srsly
 
 from scripts.corpus import read_texts
 from scripts.files import write_json
+from scripts.wikipedia import bzip2
 from scripts.wikipedia.__main__ import app
 from scripts.wikipedia.bzip2 import BLOCK, find_magic, read_blocks
 from scripts.wikipedia.dump import cut, ends_well, feed, namespaces, read_head, read_pages, unescape
@@ -260,6 +261,24 @@ def test_blocks_of_a_file_from_any_place(tmp_path: Path, level: int) -> None:
     for shift in range(8):
         data = (BLOCK << 40 - shift).to_bytes(12, "big")
         assert find_magic(data, BLOCK) == [8 + shift]
+
+
+def test_bits_that_only_look_like_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(map(noise, range(60))).encode()
+    (tmp_path / "x.bz2").write_bytes(bz2.compress(text))
+    false = 8 * 400_000
+    monkeypatch.setattr(bzip2, "find_magic", lambda data, magic: sorted([*find_magic(data, magic), *([false] if magic == BLOCK else [])]))
+    with (tmp_path / "x.bz2").open("rb") as file:
+        blocks = [block for _, block in read_blocks(file, 0)]
+    assert b"".join(block or b"" for block in blocks) == text
+
+
+def test_a_hole_in_a_file(tmp_path: Path) -> None:
+    packed = bz2.compress("".join(map(noise, range(60))).encode())
+    (tmp_path / "x.bz2").write_bytes(packed[:600_000] + bytes(12_000_000) + packed[600_000:])
+    with (tmp_path / "x.bz2").open("rb") as file:
+        found = [block is None for _, block in read_blocks(file, 0)]
+    assert found.count(True) == 1 and not found[0] and not found[-1]
 
 
 @pytest.mark.parametrize("name", ["dump.xml", "dump.xml.bz2"])

@@ -14,7 +14,8 @@ MAGIC_BITS = 48
 CRC_BITS = 32
 TAIL_BITS = 2 * MAGIC_BITS + 2 * CRC_BITS  # in which the END before the next stream's first block lies
 CHUNK = 2**20  # bytes read at a time
-LONGEST_BLOCK = 2 * 2**20  # packed bytes: 900 kB that can't be packed grow by a hundredth
+LONGEST_BLOCK = 2**20  # packed bytes: 900 kB that can't be packed grow by a hundredth
+MOST_HELD = CHUNK + 4 * LONGEST_BLOCK  # bytes; in more of them without three blocks there is a hole
 
 
 def find_magic(data: bytes, magic: int) -> list[int]:
@@ -80,24 +81,33 @@ def read_blocks(file: BinaryIO, start: int) -> Iterator[tuple[int, bytes | None]
         data += chunk
         new = [8 * (base + seen) + bit for bit in find_magic(data[seen:], BLOCK)]
         begins += [bit for bit in new if not begins or bit > begins[-1]]
-        while len(begins) > 1:
-            yield _block(data, base, begins, begins[1])
-            if begins[0] >> 3 > base:
-                data, base = data[(begins[0] >> 3) - base :], begins[0] >> 3
-        if len(data) > LONGEST_BLOCK:  # a hole in the file
+        hole = len(data) > MOST_HELD
+        while len(begins) > (1 if hole else 2):
+            yield _first_block(data, base, begins)
+        if hole:
             if begins:
                 yield begins.pop() >> 3, None
             data, base = data[-MAGIC_BITS // 8 :], base + len(data) - MAGIC_BITS // 8
-    if begins:
-        yield _block(data, base, begins, 8 * (base + len(data)), last=True)
+        elif begins and begins[0] >> 3 > base:
+            data, base = data[(begins[0] >> 3) - base :], begins[0] >> 3
+    while begins:
+        yield _first_block(data, base, begins)
 
 
-def _block(data: bytes, base: int, begins: list[int], stop: int, last: bool = False) -> tuple[int, bytes | None]:
-    """Unpack the first of the blocks that are held, and forget it."""
-    start = begins.pop(0)
-    end = _end_of_block(data, start - 8 * base, stop - 8 * base, last)
-    text = None if end is None else _unpack(data, start - 8 * base, end)
-    return start >> 3, text
+def _first_block(data: bytes, base: int, begins: list[int]) -> tuple[int, bytes | None]:
+    """Unpack the first of the blocks that are held, and forget it.
+
+    The bits that a block begins with may come up within one, once in 35 TB: then it ends only where the one after the next begins.
+    """
+    first, *others = begins
+    del begins[0]
+    for n, stop in enumerate(others[:2] or [8 * (base + len(data))]):
+        end = _end_of_block(data, first - 8 * base, stop - 8 * base, last=not others)
+        text = None if end is None else _unpack(data, first - 8 * base, end)
+        if text is not None:
+            del begins[:n]
+            return first >> 3, text
+    return first >> 3, None
 
 
 def is_bz2(head: bytes) -> bool:

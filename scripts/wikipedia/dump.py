@@ -125,7 +125,7 @@ def ends_well(path: Path) -> bool:
     """Whether a dump has its end: a download that was cut short has not."""
     size = path.stat().st_size
     text = b""
-    for _, piece in feed(path, max(0, size - 2 * LONGEST_BLOCK), size):
+    for _, piece in feed(path, max(0, size - 4 * LONGEST_BLOCK), size):
         if piece is None:
             return False
         text = text[-100:] + piece
