@@ -195,12 +195,12 @@ def test_links_are_those_of_a_parser() -> None:
 def test_values_of_an_infobox() -> None:
     values = """{{Infobox x
     | a = one<br>two<br/>three <ref name="n">not this</ref> | d = <!-- nothing --> | e = '''bold''' &amp; ''it''
-    | b = {{ubl|[[A (b)|A]]|{{lang|fr|B}}}} | c = {{start date|2001|2|3}} to {{convert|5|to|6|km}}
+    | b = {{ubl|[[A (b)|A]]|{{lang|fr|B}}}} {{hlist|C}} | c = {{start date|2001|2|3}} to {{convert|5|to|6|km}}
     | f = [https://example.org a site] [[File:x.jpg|20px]] | g = #1 | a2 = {{unknown|x|y}} | h = {{efn|note}}&nbsp; | 1 = {{{p|default}}}
     | g = #2 | two words = x_y [[u_v]]
     }}"""
     assert properties(values) == {
-        **{"a": ["one", "two", "three"], "b": ["A", "B"], "c": "2001-02-03 to 5 to 6 km", "e": "bold & it"},
+        **{"a": ["one", "two", "three"], "b": ["A", "B", "C"], "c": "2001-02-03 to 5 to 6 km", "e": "bold & it"},
         **{"f": "a site", "g": "#2", "1": "default", "two words": "x_y u v"},
     }
     assert [render("Film date", ["1994", "9", "23", "x"]), render("US$", ["3 million"]), render("cite web", ["x"]), render("snd", [])] == [

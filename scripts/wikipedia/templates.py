@@ -45,7 +45,7 @@ def render(name: str, args: Sequence[str]) -> str:
     if key in NOTHING or key.startswith(_NOTHING_BEGINS) or not args:
         return ""
     if key in LISTS:
-        return "\n".join(filter(None, args))
+        return "\n".join(["", *filter(None, args), ""])  # what stands beside a list is no item of it
     if key in DATES or key.endswith(" date"):
         return _date(args)
     if key in UNITS:
