@@ -11,7 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -30,6 +30,7 @@ Network = Literal["bilstm", "cnn"]
 Embeddings = Literal["learned", "frozen", "tuned"]
 CHUNK = 128  # texts of similar length that are predicted together
 OWN_VOCAB = "give paths.vectors to train it, load it with its own vocab"
+SPREAD = 0.1  # of embeddings at the start
 PROCESS = os.getpid()
 FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold: same weights, same bytes
 
@@ -54,17 +55,16 @@ def create_keras_textcat(
 
     Args:
         exclusive_classes: softmax, for textcat; else a sigmoid for each label, for textcat_multilabel.
-        network: "bilstm" (forwards and backwards, averaged over the tokens) or "cnn" (filters over windows of tokens, the
-            highest value of each; Kim 2014).
+        network: "bilstm" (averaged over the tokens) or "cnn" (filters over windows of tokens, the highest of each; Kim 2014).
         embeddings: "learned" from nothing; the pipeline's static vectors as they are ("frozen"; they stay in the vocab and
             are not stored again), or as a start ("tuned").
-        rows: of learned embeddings. Each word has two of them by its hash, which are added, so no vocabulary is kept and two
-            words rarely share both (Bloom embeddings, Serra and Karatzoglou 2017).
+        rows: of learned embeddings. Each word has two of them by its hash, which are added, so no vocabulary is kept and two words
+            rarely share both (Bloom embeddings, Serra and Karatzoglou 2017).
         width: of learned embeddings.
         hidden: units of the LSTM in each direction, or filters of each window.
         windows: sizes in tokens, for the cnn.
         max_length: tokens of a text that are read.
-        dropout: share of the embeddings, and of what goes into the last layer, that is left out while training.
+        dropout: share of the embeddings, and of what goes into the last layer, left out while training; not [training] dropout.
         nO: number of labels; the data tell it.
 
     Raises:
@@ -94,21 +94,16 @@ def forward(
     model: Model[InT, OutT], docs: InT, is_train: bool, *, embeddings: Embeddings, rows: int, max_length: int
 ) -> tuple[OutT, Callable[[OutT], InT]]:
     """Scores of Docs, (n_docs, n_labels)."""
-    shim = model.shims[0]
-    if not is_train:
-        scores: Any = np.zeros((len(docs), model.get_dim("nO")), dtype="f4")
-        order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
-        for start in range(0, len(docs), CHUNK):
-            part = order[start : start + CHUNK]
-            scores[part] = shim.predict(to_arrays([docs[i] for i in part], embeddings, rows, max_length))
-        return model.ops.asarray2f(scores), lambda gradient: []
-    found, backprop = shim.begin_update(to_arrays(docs, embeddings, rows, max_length))
-
-    def update(gradient: OutT) -> InT:
-        backprop(model.ops.to_numpy(gradient))
-        return []
-
-    return model.ops.asarray2f(found), update
+    shim: Any = model.shims[0]
+    if is_train:
+        found, backprop = shim.begin_update(to_arrays(docs, embeddings, rows, max_length))
+        return model.ops.asarray2f(found), lambda gradient: backprop(model.ops.to_numpy(gradient))
+    scores: Any = np.zeros((len(docs), model.get_dim("nO")), dtype="f4")
+    order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
+    for start in range(0, len(docs), CHUNK):
+        part = order[start : start + CHUNK]
+        scores[part] = shim.predict(to_arrays([docs[i] for i in part], embeddings, rows, max_length))
+    return model.ops.asarray2f(scores), lambda gradient: []
 
 
 # From Docs to arrays
@@ -125,16 +120,13 @@ def to_arrays(docs: InT, embeddings: Embeddings, rows: int, max_length: int) -> 
     keys = [doc.to_array(attr)[:max_length] for doc in docs]
     lengths = np.asarray([len(part) for part in keys], dtype="i8")
     mask = np.arange(max(lengths.max(initial=0), 1)) < lengths[:, None]
-    flat = np.concatenate(keys) if keys else np.zeros(0, dtype="u8")
-    words = [_padded(values, mask) for values in _rows_of(flat, docs, embeddings, rows)]
+    arrays = []
+    for values in _rows_of(np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows):
+        words = np.zeros((*mask.shape, *values.shape[1:]), dtype=values.dtype)
+        words[mask] = values
+        arrays.append(words)
     mask[lengths == 0, 0] = True
-    return [*words, mask]
-
-
-def _padded(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
-    out = np.zeros((*mask.shape, *values.shape[1:]), dtype=values.dtype)
-    out[mask] = values
-    return out
+    return [*arrays, mask]
 
 
 def _rows_of(keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int) -> list[NDArray[Any]]:
@@ -172,29 +164,35 @@ def tensorflow() -> Any:
     """TensorFlow, without the lines that it logs at import.
 
     Raises:
-        ValueError: "TensorFlow is not installed ...", "Keras runs on ...".
+        ValueError: "TensorFlow is not installed ...", "Keras runs on ...", "TensorFlow hangs in a forked process ...".
     """
-    if "tensorflow" not in sys.modules or "keras" not in sys.modules:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, 2)  # its C++ part writes before it looks at the level
-        try:
-            importlib.import_module("tensorflow")
-            importlib.import_module("keras")
-        except ImportError:
-            here = Path(__file__).parents[2] / "requirements-keras.txt"
-            what = "-r requirements-keras.txt -c constraints.txt" if here.exists() else "tensorflow"
-            raise ValueError(f"TensorFlow is not installed: pip install {what}") from None
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            os.close(nothing)
-    if (backend := sys.modules["keras"].backend.backend()) != "tensorflow":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        with _no_stderr() if "tensorflow" not in sys.modules else nullcontext():
+            tf, keras = (importlib.import_module(name) for name in ("tensorflow", "keras"))
+    except ImportError:
+        is_project = (Path(__file__).parents[2] / "requirements-keras.txt").exists()
+        what = "-r requirements-keras.txt -c constraints.txt" if is_project else "tensorflow"
+        raise ValueError(f"TensorFlow is not installed: pip install {what}") from None
+    if (backend := keras.backend.backend()) != "tensorflow":
         raise ValueError(f"Keras runs on {backend}, not on TensorFlow: set KERAS_BACKEND=tensorflow")
     if os.getpid() != PROCESS:
         raise ValueError("TensorFlow hangs in a forked process: use n_process=1, or multiprocessing.set_start_method('spawn')")
-    return sys.modules["tensorflow"]
+    return tf
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Silence code in C++ that writes to stderr before it looks at its log level."""
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(nothing)
 
 
 def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None, seeds: list[int]) -> Any:
@@ -208,56 +206,52 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
     """
     tensorflow()
     import keras
-    from keras import initializers, layers
+    from keras import layers
 
     seed = iter(seeds)
-
-    def glorot() -> Any:
-        return initializers.GlorotUniform(seed=next(seed))
-
-    mask = keras.Input((None,), dtype="bool", name="mask")
+    hidden, dropout = settings["hidden"], settings["dropout"]
     words, x = _embed(settings, table, next(seed))
+    mask = keras.Input((None,), dtype="bool", name="mask")
     real = layers.Reshape((-1, 1), name="real")(layers.Rescaling(1.0, name="as_floats")(mask))
-    x = layers.Multiply(name="embedded")([layers.Dropout(settings["dropout"], seed=next(seed), name="drop_words")(x), real])
+    x = layers.Multiply(name="embedded")([layers.Dropout(dropout, seed=next(seed), name="drop_words")(x), real])
+
+    def start() -> Any:
+        return keras.initializers.GlorotUniform(seed=next(seed))
+
     if settings["network"] == "bilstm":
-        kwargs = {"kernel_initializer": glorot(), "recurrent_initializer": initializers.Orthogonal(seed=next(seed))}
-        lstm = layers.LSTM(settings["hidden"], return_sequences=True, name="lstm", **kwargs)
-        x = layers.Bidirectional(lstm, name="bilstm")(x, mask=mask)
-        x = layers.GlobalAveragePooling1D(name="features")(x, mask=mask)
+        orthogonal = keras.initializers.Orthogonal(seed=next(seed))
+        lstm = layers.LSTM(hidden, return_sequences=True, kernel_initializer=start(), recurrent_initializer=orthogonal, name="lstm")
+        x = layers.GlobalAveragePooling1D(name="mean")(layers.Bidirectional(lstm, name="bilstm")(x, mask=mask), mask=mask)
     else:
         found = []
-        for number, window in enumerate(settings["windows"]):
-            filters = layers.Conv1D(
-                settings["hidden"], window, padding="same", activation="relu", kernel_initializer=glorot(), name=f"filters_{number}"
-            )
+        for number, size in enumerate(settings["windows"]):
+            filters = layers.Conv1D(hidden, size, padding="same", activation="relu", kernel_initializer=start(), name=f"filters_{number}")
             masked = layers.Multiply(name=f"masked_{number}")([filters(x), real])
             found.append(layers.GlobalMaxPooling1D(name=f"highest_{number}")(masked))
         x = layers.Concatenate(name="features")(found) if len(found) > 1 else found[0]
-    x = layers.Dropout(settings["dropout"], seed=next(seed), name="drop_features")(x)
-    x = layers.Dense(n_labels, kernel_initializer=glorot(), name="logits")(x)
-    scores = layers.Activation("softmax" if settings["exclusive"] else "sigmoid", name="scores")(x)
+    x = layers.Dropout(dropout, seed=next(seed), name="drop_features")(x)
+    logits = layers.Dense(n_labels, kernel_initializer=start(), name="logits")(x)
+    scores = layers.Activation("softmax" if settings["exclusive"] else "sigmoid", name="scores")(logits)
     return keras.Model([*words, mask], scores, name="textcat")
 
 
 def _embed(settings: dict[str, Any], table: NDArray[np.float32] | None, seed: int) -> tuple[list[Any], Any]:
     """The inputs that stand for words, and their embeddings (n_docs, length, width)."""
     import keras
-    from keras import initializers, layers
+    from keras import layers
 
-    if table is None:
-        words = [keras.Input((None,), dtype="int32", name=name) for name in ("first", "second")]
-        uniform = initializers.RandomUniform(-0.1, 0.1, seed=seed)
-        embed = layers.Embedding(settings["rows"], settings["width"], embeddings_initializer=uniform, name="embed")
-        return words, layers.Add(name="words")([embed(word) for word in words])
-    if settings["embeddings"] == "frozen":
+    if table is not None and settings["embeddings"] == "frozen":
         vectors = keras.Input((None, table.shape[1]), name="vectors")
         return [vectors], vectors
-    words = [keras.Input((None,), dtype="int32", name="words")]
-    start = np.concatenate([np.zeros_like(table[:1]), table])  # the first row is for words without a vector
-    embed = layers.Embedding(*start.shape, name="embed")
-    embedded = embed(words[0])
-    embed.set_weights([start])
-    return words, embedded
+    names = ("first", "second") if table is None else ("words",)
+    words = [keras.Input((None,), dtype="int32", name=name) for name in names]
+    n_rows, width = (settings["rows"], settings["width"]) if table is None else (len(table) + 1, table.shape[1])
+    uniform = keras.initializers.RandomUniform(-SPREAD, SPREAD, seed=seed)
+    embed = layers.Embedding(n_rows, width, embeddings_initializer=uniform, name="embed")
+    found = [embed(word) for word in words]
+    if table is not None:
+        embed.set_weights([np.concatenate([np.zeros_like(table[:1]), table])])  # the first row is for words without a vector
+    return words, layers.Add(name="sum")(found) if len(found) > 1 else found[0]
 
 
 # Between Thinc and Keras
@@ -266,89 +260,70 @@ def _embed(settings: dict[str, Any], table: NDArray[np.float32] | None, seed: in
 class KerasShim(Shim):
     """Lets Thinc run, train and store a Keras model: traced once, updated by Thinc's optimizer, stored as a .keras file."""
 
-    def __init__(self, model: Any, config: Any = None, optimizer: Any = None) -> None:
-        super().__init__(model, config, optimizer)
-        self._traced: tuple[Any, Any, Any] | None = None
-        self._gradients: list[Any] = []
+    _traced: tuple[Any, ...] = (None,)  # the model, and its graphs to predict and to train
+    _gradients: list[Any] | None = None
 
     def __reduce__(self) -> Any:
-        return _shim_of, (self.to_bytes(),)
+        return _shim_of, (self.to_bytes(),)  # for copies, too
 
-    def _functions(self) -> tuple[Any, Any]:
-        """(predict, train): the model as two graphs that hold for any number and length of texts."""
-        tf = tensorflow()
-        if self._model is None:
+    def _graphs(self, words: NDArray[Any]) -> tuple[Any, ...]:
+        """(predict, train): the model as two graphs that hold for any number and length of texts; refuses what another vocab gives."""
+        tf, model = tensorflow(), self._model
+        if model is None:
             raise ValueError("the Keras model is not there yet: initialize or load the pipeline first")
-        if self._traced is None or self._traced[0] is not self._model:
-            model, keras = self._model, sys.modules["keras"]
-            signature = [tf.TensorSpec(part.shape, part.dtype) for part in model.inputs]
-            both = keras.Model(model.inputs, [model.get_layer("logits").output, model.output])
-
-            def trace(run: Any, training: bool) -> Any:
-                return tf.function(lambda *arrays: run(list(arrays), training=training), input_signature=signature, autograph=False)
-
-            self._traced = (model, trace(model, False), trace(both, True))
-        return self._traced[1:]
-
-    def _check(self, words: NDArray[Any]) -> None:
-        """Refuse what another vocab gives."""
-        source, wanted = self._model.inputs[0].name, self._model.inputs[0].shape[2:]
-        if words.shape[2:] != wanted:
+        if words.shape[2:] != (wanted := model.inputs[0].shape[2:]):
             what = f"vectors of width {words.shape[2]}, but the Keras model was trained with width {wanted[0]}"
             raise ValueError(f"{what}: {OWN_VOCAB}")
-        if source == "words" and words.max(initial=0) >= (n_rows := self._model.get_layer("embed").input_dim):
+        if model.inputs[0].name == "words" and words.max(initial=0) >= (n_rows := model.get_layer("embed").input_dim):
             raise ValueError(f"more vectors than the {n_rows - 1} that the Keras model was trained with: {OWN_VOCAB}")
+        if self._traced[0] is not model:
+            both = type(model)(model.inputs, [model.get_layer("logits").output, model.output])
+            signature = [tf.TensorSpec(part.shape, part.dtype) for part in model.inputs]
+            predict = tf.function(lambda *arrays: model(list(arrays)), input_signature=signature, autograph=False)
+            train = tf.function(lambda *arrays: both(list(arrays), training=True), input_signature=signature, autograph=False)
+            self._traced = (model, predict, train)
+        return self._traced[1:]
 
     def predict(self, fwd_args: list[NDArray[Any]]) -> NDArray[np.float32]:
         """Scores (n_docs, n_labels)."""
-        run, _ = self._functions()
-        self._check(fwd_args[0])
+        run, _ = self._graphs(fwd_args[0])
         return run(*fwd_args).numpy()
 
-    def begin_update(self, fwd_args: list[NDArray[Any]]) -> tuple[NDArray[np.float32], Callable[[NDArray[Any]], None]]:
+    def begin_update(self, fwd_args: list[NDArray[Any]]) -> tuple[NDArray[np.float32], Callable[[NDArray[Any]], InT]]:
         """Scores, and what takes the gradient of the logits and keeps that of the weights for `finish_update`."""
-        tf, (_, run) = tensorflow(), self._functions()
-        self._check(fwd_args[0])
+        tf, (_, run) = tensorflow(), self._graphs(fwd_args[0])
         variables = [variable.value for variable in self._model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             logits, scores = run(*fwd_args)
 
-        def backprop(gradient: NDArray[Any]) -> None:
+        def backprop(gradient: NDArray[Any]) -> InT:
             found = tape.gradient(logits, variables, output_gradients=tf.constant(gradient, dtype="float32"))
-            found = [np.array(tf.convert_to_tensor(part)) for part in found]
-            self._gradients = [a + b for a, b in zip(self._gradients, found)] if self._gradients else found
+            dense = [np.array(tf.convert_to_tensor(part)) for part in found]
+            self._gradients = dense if self._gradients is None else [a + b for a, b in zip(self._gradients, dense)]
+            return []
 
         return scores.numpy(), backprop
 
-    def __call__(self, inputs: list[NDArray[Any]], is_train: bool) -> tuple[Any, Callable[..., Any]]:
-        return self.begin_update(inputs) if is_train else (self.predict(inputs), lambda gradient: None)
-
     def finish_update(self, optimizer: Optimizer) -> None:
         """Let Thinc's optimizer change the weights by the gradients since the last call."""
-        for variable, gradient in zip(self._model.trainable_variables if self._gradients else (), self._gradients):
+        for variable, gradient in zip(self._model.trainable_variables, self._gradients or ()):
             before: Any = np.array(variable.value)
-            weights, _ = optimizer((self.id, variable.path), before, gradient)
-            variable.assign(weights)
-        self._gradients = []
+            variable.assign(optimizer((self.id, variable.path), before, gradient)[0])
+        self._gradients = None
 
     @contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
         """The weights that an optimizer keeps, such as averages, for as long as the block lasts."""
-        variables = {variable.path: variable for variable in (self._model.trainable_variables if self._model else ())}
-        given = {path: params[(self.id, path)] for path in variables if (self.id, path) in params}
-        before = {path: np.array(variables[path].value) for path in given}
-        for path, weights in given.items():
-            variables[path].assign(weights)
+        given = [variable for variable in self._model.trainable_variables if (self.id, variable.path) in params] if self._model else []
+        before = [np.array(variable.value) for variable in given]
+        for variable in given:
+            variable.assign(params[(self.id, variable.path)])
         try:
             yield
         finally:
-            for path, weights in before.items():
-                variables[path].assign(weights)
-
-    def copy(self) -> "KerasShim":
-        """A shim with the same weights that nothing is shared with."""
-        return _shim_of(self.to_bytes())
+            for variable, weights in zip(given, before):
+                variable.assign(weights)
 
     def to_device(self, device_type: str, device_id: int) -> None:
         """TensorFlow places its model itself."""
@@ -368,9 +343,6 @@ class KerasShim(Shim):
         Raises:
             ValueError: "the Keras model is damaged ...", "TensorFlow is not installed ...".
         """
-        self._model = None
-        if not data:
-            return self
         tensorflow()
         from keras.saving import load_model
 
@@ -378,8 +350,7 @@ class KerasShim(Shim):
             path = Path(folder) / "model.keras"
             path.write_bytes(data)
             try:
-                self._model = load_model(path, compile=False, safe_mode=True)
-                self._model.get_layer("logits")
+                self._model = load_model(path, compile=False, safe_mode=True) if data else None
             except Exception as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
                 what = f"the Keras model is damaged, or made by a newer Keras ({type(error).__name__})"
                 raise ValueError(f"{what}: train or install the pipeline again") from None
