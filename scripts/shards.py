@@ -6,7 +6,7 @@ one lies a JSON file with a fingerprint of what went in; a rerun makes only what
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
@@ -22,7 +22,8 @@ SHARD_CHARS = 1_000_000
 MANIFEST = "manifest.json"
 
 Shard = tuple[bytes, dict[str, Any]]  # the bytes of a file, and what is to be told of it
-MakeShard = Callable[[list[str]], Shard]
+MakeShard = Callable[[Any], Shard]
+Lot = Sequence[str | int]  # what a shard is made of: texts, or the bytes of a file between which to read
 
 
 def lots(texts: Iterable[Text], n_texts: int) -> Iterator[list[str]]:
@@ -47,9 +48,9 @@ def _start(prepare: Callable[..., MakeShard], args: tuple[Any, ...]) -> None:
     _make_shard = prepare(*args)
 
 
-def _write(path: Path, texts: list[str]) -> dict[str, Any]:
+def _write(path: Path, lot: Lot) -> dict[str, Any]:
     assert _make_shard is not None
-    data, told = _make_shard(texts)
+    data, told = _make_shard(lot)
     write_bytes(path, data)
     return {"digest": digest(data), **told}
 
@@ -61,16 +62,25 @@ def _here(function: Callable[..., Any], *args: Any) -> "Future[Any]":
 
 
 def make_shards(
-    texts: Iterator[list[str]], output: Path, settings: str, n_process: int, prepare: Callable[..., MakeShard], args: tuple[Any, ...]
-) -> Iterator[dict[str, Any]]:
-    """Write a shard for each lot of texts to `output`, unless an earlier run did.
+    all_lots: Iterable[Lot],
+    output: Path,
+    settings: str,
+    n_process: int,
+    prepare: Callable[..., MakeShard],
+    args: tuple[Any, ...],
+    suffix: str = ".spacy",
+    noun: str = "ner",
+) -> Generator[dict[str, Any], None, None]:
+    """Write a shard for each lot to `output`, unless an earlier run did.
 
     Args:
-        texts: a lot for each shard; a few are held at a time.
+        all_lots: a lot for each shard; a few are held at a time.
         output: the folder; gets shard-00000.spacy and shard-00000.json ..., and manifest.json at the end.
-        settings: a fingerprint of all that decides what a shard holds, apart from its texts.
+        settings: a fingerprint of all that decides what a shard holds, apart from its lot.
         n_process: processes; -1 for one a core.
-        prepare: called with `args` once in each process; gives what makes a shard of texts.
+        prepare: called with `args` once in each process; gives what makes a shard of a lot.
+        suffix: of the shards.
+        noun: the workflow, for its var n_process.
 
     Yields:
         what is to be told of each shard, in order.
@@ -88,10 +98,10 @@ def make_shards(
     try:
         with pool as executor:
             submit = executor.submit if executor else _here
-            for lot in texts:
-                path = output / f"shard-{n_shards:05}.spacy"
+            for lot in all_lots:
+                path = output / f"shard-{n_shards:05}{suffix}"
                 n_shards += 1
-                about = {"settings": settings, "input": digest("\0".join(lot).encode("utf8"))}
+                about = {"settings": settings, "input": digest("\0".join(map(str, lot)).encode("utf8"))}
                 made = _made_before(path, about)
                 waiting.append((path, made, None) if made else (path, about, submit(_write, path, lot)))
                 if len(waiting) > 2 * n_process:
@@ -99,8 +109,8 @@ def make_shards(
             while waiting:
                 yield _finish(*waiting.popleft())
     except BrokenProcessPool:
-        raise ValueError("a process was killed (out of memory?): run again, with fewer (--vars.ner.n_process 1)") from None
-    _tidy(output, n_shards)
+        raise ValueError(f"a process was killed (out of memory?): run again, with fewer (--vars.{noun}.n_process 1)") from None
+    _tidy(output, n_shards, suffix)
 
 
 def _made_before(path: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -132,9 +142,9 @@ def finished_shards(folder: Path) -> list[Path]:
     return [folder / name for name in srsly.read_json(folder / MANIFEST)["shards"]]
 
 
-def _tidy(output: Path, n_shards: int) -> None:
+def _tidy(output: Path, n_shards: int, suffix: str) -> None:
     """Delete what earlier runs left, and say in the manifest that the run is finished."""
-    names = [f"shard-{number:05}.spacy" for number in range(n_shards)]
+    names = [f"shard-{number:05}{suffix}" for number in range(n_shards)]
     kept = {*names, *(Path(name).with_suffix(".json").name for name in names)}
     for file in [*output.glob("shard-*"), *output.glob(".*.part")]:
         if file.name not in kept:

@@ -19,10 +19,18 @@ PEERS = {
         "gensim most_similar, one by one",
         "gensim's Word2Vec on lists",
     ],
+    "wikipedia": [
+        "SAX, mwparserfromhell on every page",
+        "bz2 alone",
+        "1 process",
+        "mwparserfromhell",
+        "mwparserfromhell on the page",
+        "1x pages",
+    ],
 }
 
 
-@pytest.mark.parametrize("workflow", ["ner", pytest.param("vectors", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workflow", ["ner", *(pytest.param(noun, marks=pytest.mark.slow) for noun in ("vectors", "wikipedia"))])
 def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "benchmark.json"
     benchmark(output, scale=0.005, only=[workflow])
@@ -39,7 +47,7 @@ def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.
 def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="1"):
         benchmark(tmp_path / "benchmark.json", only=["nothing"])
-    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner, vectors\n"
+    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner, vectors, wikipedia\n"
     assert not (tmp_path / "benchmark.json").exists()
 
 

@@ -1,5 +1,8 @@
 """Text classification: reading labelled texts, the split, the scores, and the workflow on the project's own messages."""
 
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from scripts.textcat.baseline import fit, predict
 from scripts.textcat.folds import fresh, make_folds
 from scripts.textcat.labelled import Labelled, read_labelled
 from scripts.textcat.split import balance, readable, split, to_docs
+from scripts.vectors.folder import write_folder
 from tests.conftest import ROOT, copy_project, weasel
 
 Write = Callable[[str, list[Any]], Path]
@@ -390,3 +394,34 @@ def test_bad_input_is_one_line(classified: Path, tmp_path: Path, monkeypatch: py
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
     assert words in line
     assert not (tmp_path / "out" / "pipeline").exists()
+
+
+@pytest.mark.slow
+def test_all_variants_and_the_wheels_of_the_networks_elsewhere(classified: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(classified, tmp_path / "project")
+    write_folder(folder / "training/vectors/table", [([b"great", b"broken"], np.eye(2, 16, dtype="f4"))], 16)
+    own = [*FEW, "--vars.textcat.trf_max_steps", "4", "--vars.textcat.trf_eval_frequency", "2", "--vars.transformer", str(tiny_bert)]
+    for variant in ("cnn", "vectors", "keras", "torch", "trf"):
+        for step in ("train", "evaluate"):
+            weasel(folder, f"textcat-{variant}-{step}", ".", *own)
+    done = weasel(folder, "textcat-compare", ".", "--vars.textcat.ship", "torch")
+    found = srsly.read_json(folder / "training/textcat/metrics.json")
+    assert set(found["variants"]) == {"baseline", "bow", "cnn", "vectors", "keras", "torch", "trf"} and found["variant"] == "torch"
+    assert all(f"{name} has a lower macro F than the baseline" in done.stdout for name in ("transformer",))
+    assert spacy.load(folder / "training/textcat/vectors/pipeline").vocab.vectors.shape == (2, 16)
+    for variant in ("keras", "torch"):
+        weasel(folder, f"textcat-{variant}-package", ".")
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    wheels = [str(wheel) for name in ("keras", "torch") for wheel in (folder / "packages").glob(f"*_{name}-*.whl")]
+    subprocess.run([python, "-m", "pip", "install", "-q", *wheels, "-c", str(ROOT / "constraints.txt")], check=True)
+    program = """
+import json, sys, spacy
+lines = [json.loads(line) for line in open(sys.argv[1])]
+docs = list(spacy.load(sys.argv[2]).pipe(line["text"] for line in lines))
+print(sum(max(doc.cats, key=doc.cats.get) == line["label"] for doc, line in zip(docs, lines)) / len(lines))
+"""
+    for variant in ("keras", "torch"):
+        run = [python, "-c", program, str(ROOT / "assets/textcat/test.jsonl"), f"en_feedback_textcat_{variant}"]
+        scored = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert float(scored.stdout.split()[-1]) == pytest.approx(found["variants"][variant]["accuracy"])

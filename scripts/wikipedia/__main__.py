@@ -1,0 +1,107 @@
+"""The commands of the workflow `wikipedia`: each reads, calls a function over plain data, and writes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from scripts.corpus import read_jsonl, read_lines
+from scripts.files import one_line_errors, write_json
+from scripts.plots import save
+from scripts.wikipedia import extract as extracting
+from scripts.wikipedia import index as indexing
+from scripts.wikipedia import report as reporting
+from scripts.wikipedia import text as plain
+from scripts.wikipedia.dump import cut
+from scripts.wikipedia.infobox import parser
+
+app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
+
+Dump = Annotated[Path, typer.Argument(help="pages-articles dump: .xml or .xml.bz2, one stream or many")]
+Index = Annotated[Path | None, typer.Option(help="index of a multistream dump, packed or not; an empty file for none")]
+Limit = Annotated[int, typer.Option(help="stop after so many records; 0 for all", min=0)]
+Processes = Annotated[int, typer.Option(help="processes; -1 for one a core")]
+PartMb = Annotated[float, typer.Option(help="MB of the dump for a process at a time: what a kill may lose", min=0.001)]
+DEFAULT_PART = extracting.PART / 2**20
+
+
+def _parts(dump: Path, index: Path | None, part_mb: float, titles: frozenset[str] = frozenset()) -> list[tuple[int, int]]:
+    """The bytes of the dump between which to read."""
+    size = round(part_mb * 2**20)
+    total = extracting.size_of(dump)
+    if index is None or (index.exists() and not index.stat().st_size):
+        return cut(total, size)
+    return indexing.streams_of(index, titles, dump) if titles else indexing.cut_at_streams(index, dump, size)
+
+
+def _tell(result: extracting.Result, dump: Path, output: Path) -> None:
+    """Say what was written, and end with an error where the dump is not whole."""
+    write_json(output.with_suffix(".counts.json"), extracting.to_json(result))
+    extracting.print_result(result, output)
+    extracting.check(result, dump, output)
+
+
+@app.command()
+@one_line_errors
+def extract(
+    dump: Dump,
+    output: Annotated[Path, typer.Argument(help="JSONL file for the pages; counts go beside it")],
+    index: Index = None,
+    infobox: Annotated[str, typer.Option(help="the infobox that pages must carry: film, book, album, settlement ...")] = "film",
+    aliases: Annotated[str, typer.Option(help="other names of its template, whole, apart by commas")] = "",
+    limit: Limit = 0,
+    n_process: Processes = -1,
+    part_mb: PartMb = DEFAULT_PART,
+) -> None:
+    """Write the pages that carry an infobox: properties, links, categories, review score."""
+    parser()  # its absence should be said here, not by a process
+    names = extracting.template_names(infobox, aliases)
+    prepare = extracting.pages_with_infobox
+    parts = _parts(dump, index, part_mb)
+    result = extracting.go_through(dump, output, parts, prepare, (infobox.strip(), names), limit, n_process)
+    _tell(result, dump, output)
+    if not result.records:
+        called = " or ".join(f"{{{{{name}}}}}" for name in names)
+        raise ValueError(f"{dump}: none of {result.counts['articles']:,} articles carries {called}: see vars.wikipedia.infobox and aliases")
+
+
+@app.command()
+@one_line_errors
+def text(
+    dump: Dump,
+    output: Annotated[Path, typer.Argument(help="JSONL file for the texts; counts go beside it")],
+    index: Index = None,
+    titles: Annotated[Path | None, typer.Option(help="titles of the pages to write, one a line; an empty file for all")] = None,
+    unit: Annotated[plain.Unit, typer.Option(help="a text for each paragraph, or for each page")] = "paragraph",
+    least: Annotated[int, typer.Option(help="leave out texts of fewer characters", min=1)] = 1,
+    limit: Limit = 0,
+    n_process: Processes = -1,
+    part_mb: PartMb = DEFAULT_PART,
+) -> None:
+    """Write the plain text of articles, as raw texts for ner and vectors."""
+    wanted = frozenset(plain.title_of_line(line) for _, line in read_lines(titles) if line.strip()) if titles else frozenset()
+    parts = _parts(dump, index, part_mb, wanted)
+    result = extracting.go_through(dump, output, parts, plain.texts_of_pages, (unit, least, wanted), limit, n_process)
+    _tell(result, dump, output)
+    if not result.records:
+        raise ValueError(f"{dump}: no text of {result.counts['articles']:,} articles was wanted: see vars.wikipedia.titles and least")
+
+
+@app.command()
+@one_line_errors
+def report(
+    pages: Annotated[Path, typer.Argument(help="JSONL file that extract wrote")],
+    output: Annotated[Path, typer.Argument(help="folder for report.json and properties.png")],
+) -> None:
+    """Say how many pages give which property, and what they link to most."""
+    if not pages.exists():
+        raise ValueError(f"{pages} does not exist: run wikipedia-extract first")
+    records = [record for _, record in read_jsonl(pages)]
+    found = reporting.summarize(records)
+    reporting.print_summary(found)
+    save(reporting.draw(found, f"Infobox {records[0]['infobox']}"), output / "properties.png")
+    write_json(output / "report.json", found)
+
+
+if __name__ == "__main__":
+    app()
