@@ -95,14 +95,20 @@ def forward(
 ) -> tuple[OutT, Callable[[OutT], InT]]:
     """Scores of Docs, (n_docs, n_labels)."""
     shim: Any = model.shims[0]
+
+    def arrays(part: InT) -> list[NDArray[Any]]:
+        found = to_arrays(part, embeddings, rows, max_length)
+        shim.check(part, found[0])
+        return found
+
     if is_train:
-        found, backprop = shim.begin_update(to_arrays(docs, embeddings, rows, max_length))
+        found, backprop = shim.begin_update(arrays(docs))
         return model.ops.asarray2f(found), lambda gradient: backprop(model.ops.to_numpy(gradient))
     scores: Any = np.zeros((len(docs), model.get_dim("nO")), dtype="f4")
     order = sorted(range(len(docs)), key=lambda i: len(docs[i]))
     for start in range(0, len(docs), CHUNK):
         part = order[start : start + CHUNK]
-        scores[part] = shim.predict(to_arrays([docs[i] for i in part], embeddings, rows, max_length))
+        scores[part] = shim.predict(arrays([docs[i] for i in part]))
     return model.ops.asarray2f(scores), lambda gradient: []
 
 
@@ -266,36 +272,40 @@ class KerasShim(Shim):
     def __reduce__(self) -> Any:
         return _shim_of, (self.to_bytes(),)  # for copies, too
 
-    def _graphs(self, words: NDArray[Any]) -> tuple[Any, ...]:
-        """(predict, train): the model as two graphs that hold for any number and length of texts; refuses what another vocab gives."""
-        tf, model = tensorflow(), self._model
-        if model is None:
+    def check(self, docs: InT, words: NDArray[Any]) -> None:
+        """Refuse what another vocab gives."""
+        if (model := self._model) is None:
             raise ValueError("the Keras model is not there yet: initialize or load the pipeline first")
-        if words.shape[2:] != (wanted := model.inputs[0].shape[2:]):
-            what = f"vectors of width {words.shape[2]}, but the Keras model was trained with width {wanted[0]}"
-            raise ValueError(f"{what}: {OWN_VOCAB}")
-        if model.inputs[0].name == "words" and words.max(initial=0) >= (n_rows := model.get_layer("embed").input_dim):
-            raise ValueError(f"more vectors than the {n_rows - 1} that the Keras model was trained with: {OWN_VOCAB}")
+        embed = model.get_layer("embed") if model.inputs[0].name != "vectors" else None
+        width = embed.output_dim if embed else model.inputs[0].shape[2]
+        if docs and model.inputs[0].name != "first" and (given := docs[0].vocab.vectors.shape[1]) != width:
+            raise ValueError(f"vectors of width {given}, but the Keras model was trained with width {width}: {OWN_VOCAB}")
+        if embed and words.max(initial=0) >= embed.input_dim:
+            raise ValueError(f"more vectors than the {embed.input_dim - 1} that the Keras model was trained with: {OWN_VOCAB}")
+
+    def _graphs(self) -> tuple[Any, ...]:
+        """(predict, train): the model as two graphs, traced once, that hold for any number and length of texts."""
+        tf, model = tensorflow(), self._model
         if self._traced[0] is not model:
             both = type(model)(model.inputs, [model.get_layer("logits").output, model.output])
             signature = [tf.TensorSpec(part.shape, part.dtype) for part in model.inputs]
-            predict = tf.function(lambda *arrays: model(list(arrays)), input_signature=signature, autograph=False)
-            train = tf.function(lambda *arrays: both(list(arrays), training=True), input_signature=signature, autograph=False)
-            self._traced = (model, predict, train)
+            predict = tf.function(lambda *arrays: model(list(arrays)), signature, autograph=False)
+            train = tf.function(lambda *arrays: both(list(arrays), training=True), signature, autograph=False)
+            self._traced = (model, predict.get_concrete_function(), train.get_concrete_function())
         return self._traced[1:]
 
     def predict(self, fwd_args: list[NDArray[Any]]) -> NDArray[np.float32]:
         """Scores (n_docs, n_labels)."""
-        run, _ = self._graphs(fwd_args[0])
-        return run(*fwd_args).numpy()
+        tf, (run, _) = tensorflow(), self._graphs()
+        return run(*map(tf.constant, fwd_args)).numpy()
 
     def begin_update(self, fwd_args: list[NDArray[Any]]) -> tuple[NDArray[np.float32], Callable[[NDArray[Any]], InT]]:
         """Scores, and what takes the gradient of the logits and keeps that of the weights for `finish_update`."""
-        tf, (_, run) = tensorflow(), self._graphs(fwd_args[0])
+        tf, (_, run) = tensorflow(), self._graphs()
         variables = [variable.value for variable in self._model.trainable_variables]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            logits, scores = run(*fwd_args)
+            logits, scores = run(*map(tf.constant, fwd_args))
 
         def backprop(gradient: NDArray[Any]) -> InT:
             found = tape.gradient(logits, variables, output_gradients=tf.constant(gradient, dtype="float32"))

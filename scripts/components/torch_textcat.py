@@ -4,6 +4,7 @@ Thinc's PyTorchShim runs the network; what is stored are its weights as arrays, 
 """
 
 import importlib
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-import srsly
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import registry
 from thinc.api import ArgsKwargs, Model, PyTorchShim
 from thinc.backends import get_array_ops
 from thinc.types import Floats2d
-from thinc.util import torch2xp, xp2torch
+from thinc.util import get_torch_default_device, torch2xp, xp2torch
 
 InT: TypeAlias = list[Doc]
 OutT: TypeAlias = Floats2d
@@ -27,6 +27,7 @@ Network = Literal["bilstm", "cnn"]
 Embeddings = Literal["learned", "frozen", "tuned"]
 CHUNK = 128  # texts of similar length that are predicted together
 OWN_VOCAB = "give paths.vectors to train it, load it with its own vocab"
+SPREAD = 0.1  # of embeddings at the start
 PROCESS = os.getpid()
 
 
@@ -50,17 +51,16 @@ def create_torch_textcat(
 
     Args:
         exclusive_classes: softmax, for textcat; else a sigmoid for each label, for textcat_multilabel.
-        network: "bilstm" (forwards and backwards, averaged over the tokens) or "cnn" (filters over windows of tokens, the
-            highest value of each; Kim 2014).
+        network: "bilstm" (averaged over the tokens) or "cnn" (filters over windows of tokens, the highest of each; Kim 2014).
         embeddings: "learned" from nothing; the pipeline's static vectors as they are ("frozen"; they stay in the vocab and
             are not stored again), or as a start ("tuned").
-        rows: of learned embeddings. Each word has two of them by its hash, which are added, so no vocabulary is kept and two
-            words rarely share both (Bloom embeddings, Serra and Karatzoglou 2017).
+        rows: of learned embeddings. Each word has two of them by its hash, which are added, so no vocabulary is kept and two words
+            rarely share both (Bloom embeddings, Serra and Karatzoglou 2017).
         width: of learned embeddings.
         hidden: units of the LSTM in each direction, or filters of each window.
         windows: sizes in tokens, for the cnn.
         max_length: tokens of a text that are read.
-        dropout: share of the embeddings, and of what goes into the last layer, that is left out while training.
+        dropout: share of the embeddings, and of what goes into the last layer, left out while training; not [training] dropout.
         nO: number of labels; the data tell it.
 
     Raises:
@@ -68,13 +68,12 @@ def create_torch_textcat(
     """
     settings: dict[str, Any] = {"network": network, "embeddings": embeddings, "rows": rows, "width": width}
     settings |= {"hidden": hidden, "windows": windows, "dropout": dropout}
-    unbuilt = pytorch().nn.Identity()  # the network itself is built once the number of labels and the vectors are known
     return Model(
         "torch_textcat",
         partial(forward, exclusive=exclusive_classes, embeddings=embeddings, rows=rows, max_length=max_length),
         init=partial(init, settings=settings),
         dims={"nO": nO},
-        shims=[TorchShim(unbuilt, serialize_model=to_bytes, deserialize_model=partial(from_bytes, settings))],
+        shims=[_shim_of(settings, b"")],
     )
 
 
@@ -96,7 +95,7 @@ def forward(
 
     def tensors(part: InT) -> ArgsKwargs:
         arrays = to_arrays(part, embeddings, rows, max_length)
-        shim.check(arrays[0])
+        shim.check(arrays[0], part)
         return ArgsKwargs(tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays), {})
 
     if not is_train:
@@ -194,15 +193,14 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
     class TextCat(nn.Module):  # type: ignore[name-defined,misc]  # here, so that PyTorch is imported by those who use it
         def __init__(self) -> None:
             super().__init__()
-            self.vectors = 0 if settings["embeddings"] != "frozen" or table is None else table.shape[1]
             self.embed: Any = None
+            self.width = width = settings["width"] if table is None else table.shape[1]
             if settings["embeddings"] == "tuned" and table is not None:
                 start = torch.from_numpy(np.concatenate([np.zeros_like(table[:1]), table]))  # the first row is for words without a vector
                 self.embed = nn.Embedding.from_pretrained(start, freeze=False, padding_idx=0)
             elif settings["embeddings"] == "learned":
-                self.embed = nn.Embedding(settings["rows"], settings["width"], padding_idx=0)
-                nn.init.uniform_(self.embed.weight, -0.1, 0.1)
-            width = self.vectors or self.embed.embedding_dim
+                self.embed = nn.Embedding(settings["rows"], width, padding_idx=0)
+                nn.init.uniform_(self.embed.weight, -SPREAD, SPREAD)
             sizes = settings["windows"] if settings["network"] == "cnn" else []
             # Each filter is a matrix product over its windows: PyTorch's convolution is made anew for each length of texts.
             self.filters = nn.ModuleList([nn.Linear(width * size, settings["hidden"]) for size in sizes])
@@ -234,17 +232,16 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
 class TorchShim(PyTorchShim):
     """Thinc's shim, with averages (Thinc 8.3 looks for them under names that its optimizer doesn't use) and without pickle."""
 
-    def check(self, words: NDArray[Any]) -> None:
+    def check(self, words: NDArray[Any], docs: InT) -> None:
         """Refuse what another vocab gives, and do with one thread in a forked process, where PyTorch would wait for others for ever."""
         network = self._model
         if not hasattr(network, "last"):
             raise ValueError("the PyTorch model is not there yet: initialize or load the pipeline first")
-        if network.vectors and words.shape[2] != network.vectors:
-            what = f"vectors of width {words.shape[2]}, but the PyTorch model was trained with width {network.vectors}"
-            raise ValueError(f"{what}: {OWN_VOCAB}")
-        if network.embed is not None and words.max(initial=0) >= network.embed.num_embeddings:
-            n_rows = network.embed.num_embeddings - 1
-            raise ValueError(f"more vectors than the {n_rows} that the PyTorch model was trained with: {OWN_VOCAB}")
+        known, width = self.cfg["embeddings"] == "learned" or not docs, network.width
+        if not known and (given := docs[0].vocab.vectors.shape[1]) != width:
+            raise ValueError(f"vectors of width {given}, but the PyTorch model was trained with width {width}: {OWN_VOCAB}")
+        if network.embed is not None and words.max(initial=0) >= (n_rows := network.embed.num_embeddings):
+            raise ValueError(f"more vectors than the {n_rows - 1} that the PyTorch model was trained with: {OWN_VOCAB}")
         if os.getpid() != PROCESS:
             pytorch().set_num_threads(1)
 
@@ -263,42 +260,37 @@ class TorchShim(PyTorchShim):
                 weights[name].data = values
 
     def __reduce__(self) -> Any:
-        return _shim_of, (self._serialize_model, self._deserialize_model, self.to_bytes())
+        return _shim_of, (self.cfg, self.to_bytes())  # for copies, too
 
-    def copy(self) -> "TorchShim":
-        """A shim with the same weights that nothing is shared with."""
-        return _shim_of(self._serialize_model, self._deserialize_model, self.to_bytes())
+    def to_bytes(self) -> bytes:
+        """The weights by name, as np.savez stores arrays: a zip with checksums."""
+        out = io.BytesIO()
+        np.savez(out, allow_pickle=False, **{name: weights.cpu().numpy() for name, weights in self._model.state_dict().items()})
+        return out.getvalue()
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Build the network again, with the weights that `to_bytes` made.
+
+        Raises:
+            ValueError: "the PyTorch model is damaged ...", also where it was made with other settings.
+        """
+        torch = pytorch()
+        try:
+            with np.load(io.BytesIO(bytes_data), allow_pickle=False) as arrays:
+                weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+            if "last.weight" in weights:  # or it was stored before it was initialized
+                network = build_network(self.cfg, len(weights["last.bias"]), _table_like(self.cfg, weights))
+                network.load_state_dict(weights)
+                self._model = network.to(get_torch_default_device())
+        except Exception as error:  # zipfile, numpy and PyTorch each raise their own on damaged bytes
+            what = f"the PyTorch model is damaged, or made with other settings ({type(error).__name__})"
+            raise ValueError(f"{what}: train or install the pipeline again") from None
+        return self
 
 
-def _shim_of(serialize_model: Any, deserialize_model: Any, data: bytes) -> TorchShim:
-    shim = TorchShim(pytorch().nn.Identity(), serialize_model=serialize_model, deserialize_model=deserialize_model)
-    shim.from_bytes(data)
-    return shim
-
-
-def to_bytes(network: Any) -> bytes:
-    """The weights as arrays by name (msgpack)."""
-    return srsly.msgpack_dumps({name: weights.detach().cpu().numpy() for name, weights in network.state_dict().items()})
-
-
-def from_bytes(settings: dict[str, Any], _: Any, data: bytes, device: Any) -> Any:
-    """The network with the weights that `to_bytes` made.
-
-    Raises:
-        ValueError: "the PyTorch model is damaged ...", also where it was made with other settings.
-    """
-    torch = pytorch()
-    try:
-        weights = {name: torch.from_numpy(np.array(array)) for name, array in srsly.msgpack_loads(data).items()}
-        if "last.weight" not in weights:
-            return torch.nn.Identity()  # stored before it was initialized
-        table = _table_like(settings, weights)
-        network = build_network(settings, len(weights["last.bias"]), table)
-        network.load_state_dict(weights)
-    except Exception as error:  # msgpack, numpy and PyTorch each raise their own on damaged bytes
-        what = f"the PyTorch model is damaged, or made with other settings ({type(error).__name__})"
-        raise ValueError(f"{what}: train or install the pipeline again") from None
-    return network.to(device)
+def _shim_of(settings: dict[str, Any], data: bytes) -> TorchShim:
+    shim = TorchShim(pytorch().nn.Identity(), settings)  # the network is built once the number of labels and the vectors are known
+    return shim.from_bytes(data) if data else shim
 
 
 def _table_like(settings: dict[str, Any], weights: dict[str, Any]) -> NDArray[np.float32] | None:
