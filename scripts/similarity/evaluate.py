@@ -90,7 +90,8 @@ def evaluate(nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]) -> tupl
     scores = np.array([pair.score for pair in pairs])
     draws = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
     drawn_ranks = rankdata(scores[draws], axis=1)
-    systems, spearmans = {}, {}
+    systems: dict[str, dict[str, Any]] = {}
+    spearmans: dict[str, Any] = {}
     for name, values in found.items():
         drawn = np.array(values)[draws]
         spearmans[name] = correlations(rankdata(drawn, axis=1), drawn_ranks)

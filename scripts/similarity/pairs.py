@@ -74,7 +74,7 @@ def _pair(record: dict[str, Any], where: str) -> Pair:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(f"{where}: the score is no number: {score!r}")
-    return Pair(*texts, number)  # type: ignore[arg-type]
+    return Pair(record["text1"], record["text2"], number)
 
 
 def scale(pairs: Sequence[Pair], low: float, high: float) -> list[Pair]:
@@ -113,11 +113,11 @@ def score_range(pairs: Iterable[Pair], given: str) -> tuple[float, float]:
 
 def distinct(pairs: Iterable[Pair]) -> tuple[list[Pair], int]:
     """Each pair of texts once, in either order, and how many were left out. The first one's score holds."""
+    pairs = list(pairs)
     kept: dict[frozenset[bytes], Pair] = {}
-    n = 0
-    for n, pair in enumerate(pairs, start=1):
+    for pair in pairs:
         kept.setdefault(frozenset(pair.keys), pair)
-    return list(kept.values()), n - len(kept)
+    return list(kept.values()), len(pairs) - len(kept)
 
 
 def without(pairs: Iterable[Pair], taken: Iterable[Pair]) -> list[Pair]:

@@ -39,7 +39,8 @@ def describe_vectors(name: str) -> dict[str, Any]:
     table = load(name, "vectors").vocab.vectors
     if not table.size:
         raise ValueError(
-            f"{name!r} has no static vectors: train some (python -m weasel run vectors) or name a pipeline that has some by vars.similarity.vectors"
+            f"{name!r} has no static vectors: train some (python -m weasel run vectors), "
+            "or name a pipeline that has some by vars.similarity.vectors"
         )
     checksum = crc32(srsly.msgpack_dumps(table.key2row), crc32(table.data.tobytes(), table.attr))
     return {"name": name, "rows": table.shape[0], "width": table.shape[1], "crc32": checksum}
