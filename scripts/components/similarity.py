@@ -57,7 +57,8 @@ def _features_init(model: Model[InT, Ragged], X: InT | None = None, Y: Ragged | 
 def _features_forward(model: Model[InT, Ragged], docs: InT, is_train: bool) -> tuple[Ragged, Callable[[Ragged], InT]]:
     """Each token's static vector, hashed directions and features, (n_tokens, width + hash_width + N_FEATURES)."""
     width, hash_width = model.get_dim("nM"), model.attrs["hash_width"]
-    blocks: list[Array] = [np.zeros((0, width + hash_width + N_FEATURES), "f4")]
+    lengths = [len(doc) for doc in docs] if any(len(doc) for doc in docs) else [1] * len(docs)  # without any token: one of zeros each
+    rows = np.zeros((len(docs), width + hash_width + N_FEATURES), "f4")
     if any(len(doc) for doc in docs):
         vocab = docs[0].vocab
         keys, norms = (np.concatenate([doc.to_array(attr) for doc in docs]).astype("u8") for attr in (model.attrs["key_attr"], NORM))
@@ -70,10 +71,9 @@ def _features_forward(model: Model[InT, Ragged], docs: InT, is_train: bool) -> t
         told = np.array([(not any(map(str.isalnum, word)), any(map(str.isdigit, word))) for word in words], "f4")
         length = np.linalg.norm(static, axis=1)
         known = length > 0
-        features = np.stack([known, ~known, ranks, np.log(np.where(known, length, 1)), *told[place].T], axis=1)
-        blocks.append(np.hstack([static, hashed[place], features]).astype("f4"))
-    lengths = model.ops.asarray1i([len(doc) for doc in docs])
-    return Ragged(model.ops.xp.asarray(np.vstack(blocks)), lengths), lambda d: []
+        features = np.stack([known, ~known, ranks, np.log(np.where(known, length, 1)), *told[place].T], axis=1).astype("f4")
+        rows = np.hstack([static, hashed[place], features])
+    return Ragged(model.ops.xp.asarray(rows), model.ops.asarray1i(lengths)), lambda d: []
 
 
 def _static_vectors(vocab: Vocab, keys: Array, width: int) -> tuple[Array, Array]:
@@ -101,20 +101,20 @@ def _directions(ids: Iterable[int], width: int) -> Array:
 
 
 def _weigh_init(model: Model[Ragged, Ragged], X: Ragged | None = None, Y: Ragged | None = None) -> None:
-    assert X is not None
-    width = X.data.shape[1] - model.attrs["hash_width"] - N_FEATURES
+    data: Array = X.dataXd if X is not None else None
+    width = data.shape[1] - model.attrs["hash_width"] - N_FEATURES
     model.set_dim("nM", width)
     shapes = {"shift": (width,), "mix": (width, width), "from_vector": (width,), "from_features": (N_FEATURES,), "hashed": (N_FEATURES,)}
     for name, shape in shapes.items():
         model.set_param(name, model.ops.alloc(shape, dtype="f4"))  # type: ignore[arg-type]
-    rows = X.data[X.data[:, -N_FEATURES] > 0][:, :width]
+    rows = data[data[:, -N_FEATURES] > 0][:, :width]
     model.set_param("mean", rows.mean(axis=0) if len(rows) else model.ops.alloc1f(width))  # gets no gradient
 
 
 def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
     """Project the static part of each token and weigh both parts, (n_tokens, width + hash_width)."""
     xp, width, get = model.ops.xp, model.get_dim("nM"), model.get_param
-    static, hashed, features = xp.split(X.data, [width, width + model.attrs["hash_width"]], axis=1)
+    static, hashed, features = xp.split(X.dataXd, [width, width + model.attrs["hash_width"]], axis=1)
     known = features[:, :1]
     centred = known * (static - get("mean") - get("shift"))
     moved = centred + SLOW * centred @ get("mix")
@@ -123,7 +123,7 @@ def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> t
     hash_weights = keep * xp.exp(xp.clip(features @ get("hashed"), -6, 6))[:, None]
 
     def backprop(d: Ragged) -> Ragged:
-        d_static, d_hashed = xp.split(d.data, [width], axis=1)
+        d_static, d_hashed = xp.split(d.dataXd, [width], axis=1)
         d_log_weights = (d_static * moved).sum(axis=1) * weights[:, 0]
         d_moved = d_static * weights
         model.inc_grad("from_vector", d_log_weights @ static)
@@ -131,7 +131,7 @@ def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> t
         model.inc_grad("hashed", ((d_hashed * hashed).sum(axis=1) * hash_weights[:, 0]) @ features)
         model.inc_grad("mix", SLOW * centred.T @ d_moved)
         model.inc_grad("shift", -(known * (d_moved + SLOW * d_moved @ get("mix").T)).sum(axis=0))
-        return Ragged(xp.zeros_like(X.data), X.lengths)  # nothing below is learned
+        return d  # nothing below is learned
 
     return Ragged(xp.hstack([weights * moved, hash_weights * hashed]), X.lengths), backprop
 
@@ -154,7 +154,7 @@ class TextHooks:
     def vector(self, thing: Any) -> Any:
         """The vector of a Doc, Span, Token or Lexeme, (width,); zeros where no word has one."""
         if not isinstance(thing, Doc) or thing.user_hooks.get("vector") != self.vector:  # a part, or a Doc without hooks or with others
-            return self.model.predict([_as_doc(thing)])[0]
+            return self.model.predict([thing if isinstance(thing, Doc) else _as_doc(thing)])[0]
         if thing._vector is None:  # type: ignore[attr-defined]
             thing.vector = self.model.predict([thing])[0]
         return thing._vector  # type: ignore[attr-defined]
@@ -169,9 +169,7 @@ class TextHooks:
 
 
 def _as_doc(thing: Any) -> Doc:
-    """A Doc, or the tokens of a Span, a Token or a Lexeme as one. (Span.as_doc asks for the vector, so for the hook.)"""
-    if isinstance(thing, Doc):
-        return thing
+    """The tokens of a Span, a Token or a Lexeme as a Doc. (Span.as_doc asks for the vector, so for the hook.)"""
     if isinstance(thing, Token):
         thing = thing.doc[thing.i : thing.i + 1]
     if isinstance(thing, Lexeme):

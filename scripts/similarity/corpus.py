@@ -100,7 +100,8 @@ def read_lee() -> tuple[list[str], Any]:
     datapath = need("gensim.test.utils", "vectors").datapath
     with open(datapath("lee.cor"), encoding="latin1") as file:
         texts = [" ".join(line.split()) for line in file if line.strip()]
-    return texts, np.loadtxt(datapath("similarities0-1.txt"))
+    half = np.loadtxt(datapath("similarities0-1.txt"))  # the half above the diagonal
+    return texts, np.maximum(half, half.T)
 
 
 def split_lee(texts: Sequence[str], ratings: Any, n_test: int, seed: int) -> tuple[list[Pair], list[Pair]]:

@@ -85,9 +85,7 @@ def scale(pairs: Sequence[Pair], low: float, high: float) -> list[Pair]:
     """
     for pair in pairs:
         if not low <= pair.score <= high:
-            raise ValueError(
-                f"the score {pair.score:g} is outside {low:g} to {high:g}: give the range of all scores by vars.similarity.range"
-            )
+            raise ValueError(f"the score {pair.score:g} is outside {low:g} to {high:g}: give the right range by vars.similarity.range")
     return [replace(pair, score=(pair.score - low) / (high - low)) for pair in pairs]
 
 
