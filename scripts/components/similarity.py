@@ -25,6 +25,7 @@ from thinc.types import Ragged
 KEY = "similarity"  # of the two spans of a pair in Doc.spans; their group's attrs hold the score, 0 to 1
 STEM = 5  # characters that words with other endings share
 N_FEATURES = 6
+ZIPF, SIF = 0.1, 1e-3  # about the share of the first word of the table in texts; "a" of smooth inverse frequency
 SLOW = 0.1  # of the full matrix: with few pairs it should move less than the rest
 Array: TypeAlias = Any  # of numpy or cupy
 InT: TypeAlias = list[Doc]
@@ -34,10 +35,10 @@ InT: TypeAlias = list[Doc]
 def weighted_vectors(hash_width: int) -> Model[InT, Array]:
     """Docs to vectors: the weighted mean of their words, (n_docs, width of the static vectors + hash_width).
 
-    A word is its static vector, moved by a learned projection that starts at identity (and decays towards it), and beside it fixed random
-    directions, `hash_width` wide, for the word and its first letters (random indexing, Kanerva et al. 2000): their cosine is the overlap of
-    words, with a vector or without. Both have a learned weight for each word, from its rank in the table, its kind and its vector: what
-    smooth inverse frequency (Arora et al. 2017) and tf-idf fix beforehand.
+    A word is its static vector less the mean, moved by a learned projection that starts at identity and decays towards it, and beside it
+    fixed random directions, `hash_width` wide, for the word and its first letters (random indexing, Kanerva et al. 2000): their cosine is
+    the overlap of words, with vectors or without. Both have a weight for each word that starts at smooth inverse frequency by its rank
+    in the table (Arora et al. 2017) and learns from its rank, kind and vector.
     """
     attrs = {"hash_width": hash_width, "key_attr": 0, "scale": 1.0, "dropout_rate": 0.0}
     params = dict.fromkeys(("mean", "shift", "mix", "from_vector", "from_features", "hashed"))
@@ -62,7 +63,7 @@ def _features_forward(model: Model[InT, Ragged], docs: InT, is_train: bool) -> t
     if any(len(doc) for doc in docs):
         vocab = docs[0].vocab
         keys, norms = (np.concatenate([doc.to_array(attr) for doc in docs]).astype("u8") for attr in (model.attrs["key_attr"], NORM))
-        static, ranks = _static_vectors(vocab, keys, width)
+        static, rarity = _static_vectors(vocab, keys, width)
         static *= model.attrs["scale"]
         kinds, place = np.unique(norms, return_inverse=True)
         words = [vocab.strings[kind] for kind in kinds]
@@ -71,13 +72,13 @@ def _features_forward(model: Model[InT, Ragged], docs: InT, is_train: bool) -> t
         told = np.array([(not any(map(str.isalnum, word)), any(map(str.isdigit, word))) for word in words], "f4")
         length = np.linalg.norm(static, axis=1)
         known = length > 0
-        features = np.stack([known, ~known, ranks, np.log(np.where(known, length, 1)), *told[place].T], axis=1).astype("f4")
+        features = np.stack([known, ~known, rarity, np.log(np.where(known, length, 1)), *told[place].T], axis=1).astype("f4")
         rows = np.hstack([static, hashed[place], features])
     return Ragged(model.ops.xp.asarray(rows), model.ops.asarray1i(lengths)), lambda d: []
 
 
 def _static_vectors(vocab: Vocab, keys: Array, width: int) -> tuple[Array, Array]:
-    """Vectors, (n, width), zeros where there is none, and ranks, (n,): 0 (first row of the table) to 1 (none). Raises ValueError."""
+    """Vectors, (n, width), zeros where there is none, and the log of smooth inverse frequency by rank, (n,). Raises ValueError."""
     vectors = vocab.vectors
     if vectors.shape[1] != width:
         raise ValueError(f"the vectors are of width {vectors.shape[1]}, but {width} in training: load the vectors of the training")
@@ -85,7 +86,7 @@ def _static_vectors(vocab: Vocab, keys: Array, width: int) -> tuple[Array, Array
         return np.array(to_numpy(vectors.get_batch(keys)), "f4"), np.zeros(len(keys))
     rows = to_numpy(vectors.find(keys=keys))
     found = np.where(rows[:, None] >= 0, to_numpy(vectors.data)[rows], 0).astype("f4")
-    return found, np.where(rows >= 0, np.log1p(np.maximum(rows, 0)) / np.log1p(vectors.shape[0]), 1.0)
+    return found, np.where(rows >= 0, -np.log1p(ZIPF / (SIF * (np.maximum(rows, 0) + 1))), 0.0)
 
 
 def _directions(ids: Iterable[int], width: int) -> Array:
@@ -107,8 +108,8 @@ def _weigh_init(model: Model[Ragged, Ragged], X: Ragged | None = None, Y: Ragged
     shapes = {"shift": (width,), "mix": (width, width), "from_vector": (width,), "from_features": (N_FEATURES,), "hashed": (N_FEATURES,)}
     for name, shape in shapes.items():
         model.set_param(name, model.ops.alloc(shape, dtype="f4"))  # type: ignore[arg-type]
-    rows = data[data[:, -N_FEATURES] > 0][:, :width]
-    model.set_param("mean", rows.mean(axis=0) if len(rows) else model.ops.alloc1f(width))  # gets no gradient
+    weights = data[:, -N_FEATURES] * model.ops.xp.exp(data[:, 2 - N_FEATURES])
+    model.set_param("mean", weights @ data[:, :width] / max(float(weights.sum()), 1e-8))  # gets no gradient
 
 
 def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
@@ -119,8 +120,8 @@ def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> t
     centred = known * (static - get("mean") - get("shift"))
     moved = centred + SLOW * centred @ get("mix")
     keep = model.ops.get_dropout_mask((len(static), 1), model.attrs["dropout_rate"] if is_train else 0.0)
-    weights = keep * xp.exp(xp.clip(static @ get("from_vector") + features @ get("from_features"), -6, 6))[:, None]
-    hash_weights = keep * xp.exp(xp.clip(features @ get("hashed"), -6, 6))[:, None]
+    weights = keep * xp.exp(xp.clip(features[:, 2] + static @ get("from_vector") + features @ get("from_features"), -8, 8))[:, None]
+    hash_weights = keep * xp.exp(xp.clip(features[:, 2] + features @ get("hashed"), -8, 8))[:, None]
 
     def backprop(d: Ragged) -> Ragged:
         d_static, d_hashed = xp.split(d.dataXd, [width], axis=1)
