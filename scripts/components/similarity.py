@@ -272,7 +272,6 @@ class _WithHooks(Language):
 
 
 def _ranks(values: Array) -> Array:
-    """Ranks, (n,); equal values have the mean of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[place]
 

@@ -71,7 +71,7 @@ def lee(
 @one_line_errors
 def compose(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
-    folder: Annotated[Path, typer.Argument(help="gets pipeline")],
+    folder: Annotated[Path, typer.Argument(help="gets the pipeline")],
 ) -> None:
     """Move the trained pipeline into place."""
     nlp = composing.compose(new, folder)

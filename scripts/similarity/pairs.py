@@ -1,6 +1,7 @@
 """Pairs of texts with a score: read, scaled to 0..1, checked, and split so that no text is on two sides."""
 
 import csv
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from scripts.corpus import read_jsonl, read_lines, source_files, text_key
-from scripts.ner.split import draw
 
 COLUMNS = ("text1", "text2", "score")
 MOST = 0.5  # share of the pairs that hang together by their texts, above which they are cut apart
@@ -148,18 +148,21 @@ def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], l
 
     Args:
         pairs: all of them.
-        share: of the texts, to hold out.
+        share: of the texts, to hold out: as many as reach it.
         seed: for the draw, which depends on no order.
     """
     together = components(pairs)
     counts = Counter(together[pair.keys[0]] for pair in pairs)
-    dense = {key for key, count in counts.items() if count > MOST * len(pairs)}
-    sides: dict[bytes, bool] = {}
-    for key, group in together.items():
-        unit = key if group in dense else group
-        sides[key] = draw(unit.hex(), seed, {"held out": share}) == "held out"
+    dense = {group for group, count in counts.items() if count > MOST * len(pairs)}
+    units = {key: key if group in dense else group for key, group in together.items()}
+    sizes = Counter(units.values())
+    held_out: set[bytes] = set()
+    for unit in sorted(sizes, key=lambda unit: hashlib.blake2b(unit, digest_size=8, salt=str(seed).encode()).digest()):
+        if sum(sizes[other] for other in held_out) >= share * len(together):
+            break
+        held_out.add(unit)
     parts: dict[tuple[bool, bool], list[Pair]] = defaultdict(list)
     for pair in pairs:
-        a, b = (sides[key] for key in pair.keys)
+        a, b = (units[key] in held_out for key in pair.keys)
         parts[a, b].append(pair)
     return parts[False, False], parts[True, True], len(parts[True, False]) + len(parts[False, True])
