@@ -114,16 +114,17 @@ def test_all_kinds_of_text_use_the_model_both_ways(nlp: Language) -> None:
             assert value == pytest.approx(float(cosines(vectors[0][None], vectors[1][None])[0]), abs=1e-6)
             if other is not things[-1]:
                 assert value == other.similarity(one)
-        assert one.vector.shape == (12 + 32,) and one.vector_norm == pytest.approx(np.linalg.norm(one.vector), rel=1e-5)
+        assert one.vector.shape == (12 + 32,) and one.vector_norm == pytest.approx(float(np.linalg.norm(one.vector)), rel=1e-5)
     assert a.similarity(a[:]) == pytest.approx(1, abs=1e-6) and a[1].similarity(a[1:2]) == pytest.approx(1, abs=1e-6)
-    assert a.similarity(b) != pytest.approx(plain(a, b), abs=0.05)
+    assert a.similarity(b) != pytest.approx(plain(a, b), abs=0.01)
 
 
 def test_it_learns_what_is_alike_and_the_gradient_is_right(nlp: Language) -> None:
     fresh = train(blank(), 0)
     before, after = (pipe.evaluate(examples(pipe, PAIRS))["similarity_spearman"] for pipe in (fresh, nlp))
     assert after > 0.6 > before + 0.2
-    assert nlp("my parcel").similarity(nlp("my package")) > nlp("my parcel").similarity(nlp("my phone")) + 0.3
+    parcel = nlp("my parcel is late")
+    assert parcel.similarity(nlp("the package is late")) > parcel.similarity(nlp("the phone is late")) + 0.3
     model, some = pipe_of(fresh).model, examples(fresh, PAIRS[:7])
     texts = [doc for side in (0, 1) for doc in (pair_of(example.reference)[side].as_doc() for example in some)]
     vectors, backprop = model.begin_update(texts)
@@ -263,10 +264,10 @@ def test_scores_are_scaled_and_doubles_counted() -> None:
 @pytest.mark.parametrize("dense", [False, True])
 def test_no_text_is_on_two_sides(dense: bool) -> None:
     pairs = [Pair(f"text {i}", f"text {j}", (i * j) % 5 / 4) for i in range(40) for j in range(i) if dense or i // 4 == j // 4]
-    kept, held_out, dropped = split(pairs, 0.3, 0)
+    kept, held_out, between = split(pairs, 0.3, 0)
     texts = [{key for pair in part for key in pair.keys} for part in (kept, held_out)]
-    assert kept and held_out and not texts[0] & texts[1] and len(kept) + len(held_out) + dropped == len(pairs)
-    assert (dropped > 0) == dense
+    assert kept and held_out and not texts[0] & texts[1] and len(kept) + len(held_out) + len(between) == len(pairs)
+    assert bool(between) == dense and all(len(texts[0] & set(pair.keys)) == 1 for pair in between)
     assert {frozenset(part) for part in (kept, held_out)} == {frozenset(part) for part in split(pairs[::-1], 0.3, 0)[:2]}
     made = make(
         pairs,
@@ -325,6 +326,21 @@ def test_metrics_compare_with_what_one_would_use_otherwise(nlp: Language) -> Non
 
 # The commands
 
+CORPUS = [
+    "corpus",
+    "out",
+    "--train",
+    "assets/similarity/train.jsonl",
+    "--test",
+    "assets/similarity/test.jsonl",
+    "--range",
+    "0:5",
+    "--vectors",
+    "table",
+]
+TRAIN = ["configs/similarity.cfg", "--code", "scripts/components/similarity.py", "--paths.vectors", "table"]
+TRAIN += ["--training.max_steps", "20", "--training.eval_frequency", "10"]
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -333,9 +349,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = sorted({word for line in srsly.read_jsonl(folder / "assets/similarity/train.jsonl") for word in line["text1"].lower().split()})
     rows = np.random.default_rng(0).standard_normal((len(words), 16)).astype("f4")
     write_folder(folder / "table", [([word.encode() for word in words], rows)], 16, attr="LOWER")
-    own = ["--vars.similarity.vectors", "table", "--vars.similarity.max_steps", "20", "--vars.similarity.eval_frequency", "10"]
-    for step in ("corpus", "train", "evaluate"):
-        weasel(folder, f"similarity-{step}", ".", *own)
+    for args in (("scripts.similarity", "corpus", "corpus/similarity", *CORPUS[2:]), ("spacy", "train", *TRAIN, "--output", "new")):
+        done = run_module(folder, *args)
+        assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        app(["compose", "new", "training/similarity"], standalone_mode=False)
+        app(["evaluate", "training/similarity", "corpus/similarity"], standalone_mode=False)
     return folder
 
 
@@ -359,9 +379,7 @@ def test_the_workflow_leaves_scores_and_a_pipeline(folder: Path) -> None:
 def test_same_seed_same_bytes(folder: Path, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in (folder / "corpus/similarity").iterdir()}
     model = (folder / "training/similarity/pipeline/text_similarity/model").read_bytes()
-    few = ["--training.max_steps", "20", "--training.eval_frequency", "10", "--paths.vectors", "table"]
-    few += ["--training.dropout", "0.1", "--output", str(tmp_path / "new"), "--code", "scripts/components/similarity.py"]
-    done = run_module(folder, "spacy", "train", "configs/similarity.cfg", *few)
+    done = run_module(folder, "spacy", "train", *TRAIN, "--output", str(tmp_path / "new"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "new/model-best/text_similarity/model").read_bytes() == model
     app(
@@ -372,20 +390,6 @@ def test_same_seed_same_bytes(folder: Path, tmp_path: Path) -> None:
     assert {name: data for name, data in after.items() if name != "vectors.json"} == {
         name: data for name, data in before.items() if name != "vectors.json"
     }
-
-
-CORPUS = [
-    "corpus",
-    "out",
-    "--train",
-    "assets/similarity/train.jsonl",
-    "--test",
-    "assets/similarity/test.jsonl",
-    "--range",
-    "0:5",
-    "--vectors",
-    "table",
-]
 
 
 @pytest.mark.parametrize(

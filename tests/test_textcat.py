@@ -401,6 +401,7 @@ def test_all_variants_and_the_wheels_of_the_networks_elsewhere(classified: Path,
     folder = shutil.copytree(classified, tmp_path / "project")
     write_folder(folder / "training/vectors/table", [([b"great", b"broken"], np.eye(2, 16, dtype="f4"))], 16)
     own = [*FEW, "--vars.textcat.trf_max_steps", "4", "--vars.textcat.trf_eval_frequency", "2", "--vars.transformer", str(tiny_bert)]
+    weasel(folder, "ner-vectors-table", ".")
     for variant in ("cnn", "vectors", "keras", "torch", "trf"):
         for step in ("train", "evaluate"):
             weasel(folder, f"textcat-{variant}-{step}", ".", *own)

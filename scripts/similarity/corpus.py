@@ -15,7 +15,7 @@ from scripts.similarity.pairs import Pair, components, distinct, scale, score_ra
 
 TWICE = "pairs that come twice"
 IN_TEST = "training pairs with a text of the test pairs"
-BETWEEN = "pairs with a text on either side of a split"
+BETWEEN = "pairs of a test text and another"
 FEWEST = 3  # pairs in each part: a correlation of two is always 1 or -1
 
 
@@ -64,9 +64,10 @@ def make(train: Sequence[Pair], test: Sequence[Pair], *, given_range: str, dev_s
     if testing:
         left_out[IN_TEST] = len(training) - len(training := without(training, testing))
     else:
-        training, testing, left_out[BETWEEN] = split(training, test_share, seed)
-    training, dev, dropped = split(training, dev_share, seed + 1)
-    left_out[BETWEEN] += dropped
+        training, testing, between = split(training, test_share, seed)
+        left_out[BETWEEN] = len(between)
+    training, dev, between = split(training, dev_share, seed + 1)
+    dev += between  # each with a text that does not train
     parts = {"train": training, "dev": dev, "test": testing}
     for name, pairs in parts.items():
         if len(pairs) < FEWEST or len({pair.score for pair in pairs}) == 1:

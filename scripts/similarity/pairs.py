@@ -140,11 +140,11 @@ def components(pairs: Sequence[Pair]) -> dict[bytes, bytes]:
     return {key: root(key) for key in list(parents)}
 
 
-def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], list[Pair], int]:
-    """Pairs to train on, pairs held out, and the number of pairs dropped between them. No text is on both sides.
+def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], list[Pair], list[Pair]]:
+    """Pairs to train on, pairs held out, and pairs with a text on either side. No text is in both of the first two.
 
     Texts that hang together by pairs stay together. Where more than half of all pairs hang together, as where each text is paired with
-    each other one, the texts themselves are drawn, and pairs with a text on either side are dropped.
+    each other one, the texts themselves are drawn; else there is no pair between the sides.
 
     Args:
         pairs: all of them.
@@ -165,4 +165,4 @@ def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], l
     for pair in pairs:
         a, b = (units[key] in held_out for key in pair.keys)
         parts[a, b].append(pair)
-    return parts[False, False], parts[True, True], len(parts[True, False]) + len(parts[False, True])
+    return parts[False, False], parts[True, True], parts[True, False] + parts[False, True]
