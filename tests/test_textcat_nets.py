@@ -22,7 +22,17 @@ pytest.importorskip("torch")
 MODULES = {kind: import_file(f"{kind}_textcat", ROOT / f"scripts/components/{kind}_textcat.py") for kind in ("keras", "torch")}
 NAMES = {"keras": "KerasTextCat", "torch": "TorchTextCat"}
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
-SMALL = {"network": "cnn", "embeddings": "learned", "rows": 500, "width": 16, "hidden": 8, "windows": [2, 3], "max_length": 20, "dropout": 0.1}
+SMALL = {"network": "cnn", "embeddings": "learned", "rows": 500, "width": 16, "hidden": 8}
+SMALL |= {"windows": [2, 3], "max_length": 20, "dropout": 0.1}
+    "network": "cnn",
+    "embeddings": "learned",
+    "rows": 500,
+    "width": 16,
+    "hidden": 8,
+    "windows": [2, 3],
+    "max_length": 20,
+    "dropout": 0.1,
+}
 WORDS = {"GOOD": ["great", "lovely", "superb"], "BAD": ["awful", "broken", "worse"]}
 each = pytest.mark.parametrize("kind", list(NAMES))
 
