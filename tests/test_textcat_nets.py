@@ -24,15 +24,6 @@ NAMES = {"keras": "KerasTextCat", "torch": "TorchTextCat"}
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 SMALL = {"network": "cnn", "embeddings": "learned", "rows": 500, "width": 16, "hidden": 8}
 SMALL |= {"windows": [2, 3], "max_length": 20, "dropout": 0.1}
-    "network": "cnn",
-    "embeddings": "learned",
-    "rows": 500,
-    "width": 16,
-    "hidden": 8,
-    "windows": [2, 3],
-    "max_length": 20,
-    "dropout": 0.1,
-}
 WORDS = {"GOOD": ["great", "lovely", "superb"], "BAD": ["awful", "broken", "worse"]}
 each = pytest.mark.parametrize("kind", list(NAMES))
 
