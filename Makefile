@@ -15,6 +15,6 @@ test: .venv/test
 	$(BIN)/python -m pip install -r requirements.txt -c constraints.txt
 	touch $@
 
-.venv/test: requirements-test.txt requirements-transformers.txt requirements-wandb.txt requirements-vectors.txt requirements-wikipedia.txt .venv/run
+.venv/test: $(wildcard requirements-*.txt) .venv/run
 	$(BIN)/python -m pip install -r requirements-test.txt -c constraints.txt
 	touch $@

@@ -12,11 +12,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ner, vectors, wikipedia
+from benchmarks import ner, textcat, vectors, wikipedia
 from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
-WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {"ner": ner.run, "vectors": vectors.run, "wikipedia": wikipedia.run}
+WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {
+    "ner": ner.run,
+    "textcat": textcat.run,
+    "vectors": vectors.run,
+    "wikipedia": wikipedia.run,
+}
 QUIET = 0.5  # load of a machine with nothing else to do
 
 

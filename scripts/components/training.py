@@ -81,9 +81,9 @@ def create_class_weights(weights: dict[str, float]) -> Callable[[Language], Lang
     """
 
     def weigh(nlp: Language) -> Language:
-        for name, pipe in nlp.pipeline if weights else ():
-            if hasattr(pipe, "support_missing_values"):  # textcat and textcat_multilabel
-                pipe.get_loss = _weighted(pipe, weights, exclusive=not pipe.support_missing_values)
+        pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "support_missing_values")]  # textcat, textcat_multilabel
+        for pipe in pipes if weights else ():
+            pipe.get_loss = _weighted(pipe, weights, exclusive=not pipe.support_missing_values)
         return nlp
 
     return weigh

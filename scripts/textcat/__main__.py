@@ -1,7 +1,6 @@
 """The commands of the workflow `textcat`: each reads, calls a function over plain data, and writes."""
 
 import itertools
-import os
 import pickle
 import shutil
 import time
@@ -103,9 +102,7 @@ def _split_of(corpus: Path) -> dict[str, Any]:
 
 def _parts_of(corpus: Path) -> tuple[dict[str, Any], dict[str, evaluating.Part]]:
     split, vocab = _split_of(corpus), spacy.blank("xx")
-    return split, {
-        name: evaluating.to_part(list(read_docs(corpus / f"{name}.spacy", vocab)), split["labels"]) for name in splitting.PARTS
-    }
+    return split, {name: evaluating.to_part(list(read_docs(corpus / f"{name}.spacy", vocab)), split["labels"]) for name in splitting.PARTS}
 
 
 def _write(folder: Path, metrics: dict[str, Any], name: str) -> None:
@@ -133,9 +130,7 @@ def baseline(corpus: Corpus, folder: Annotated[Path, typer.Argument(help="gets m
 
 @app.command()
 @one_line_errors
-def evaluate(
-    folder: Annotated[Path, typer.Argument(help="what train made")], corpus: Corpus, code: Code, accept: Wanted = 0.9
-) -> None:
+def evaluate(folder: Annotated[Path, typer.Argument(help="what train made")], corpus: Corpus, code: Code, accept: Wanted = 0.9) -> None:
     """Score one variant: by label, calibration, threshold, speed and size."""
     restore_folder(folder / "pipeline")
     if not (folder / "pipeline").exists() or not (folder / "train.json").exists():

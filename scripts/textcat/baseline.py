@@ -43,7 +43,8 @@ def choose(
     """(model, its C): the strength of regularisation with the best macro F on dev."""
     models = {strength: fit(*train, exclusive, strength, balanced) for strength in STRENGTHS}
     macro = {
-        strength: score(dev[1], predict(model, dev[0], len(labels)), labels, exclusive)["cats_macro_f"] for strength, model in models.items()
+        strength: score(dev[1], predict(model, dev[0], len(labels)), labels, exclusive)["cats_macro_f"]
+        for strength, model in models.items()
     }
     best = max(STRENGTHS, key=lambda strength: macro[strength])
     return models[best], best

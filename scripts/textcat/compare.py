@@ -16,8 +16,8 @@ BASELINE = "baseline"
 NAMES = {
     "baseline": "tf-idf + linear (baseline)",
     "bow": "bag of words",
-    "cnn": "CNN + bag of words",
-    "vectors": "the same, static vectors",
+    "cnn": "CNN",
+    "vectors": "CNN with static vectors",
     "keras": "Keras",
     "torch": "PyTorch",
     "trf": "transformer",

@@ -159,7 +159,6 @@ def draw(metrics: dict[str, Any], title: str) -> Figure:
     left.plot([0, 1], [0, 1], color=plots.COLOURS[0], linewidth=1, linestyle="--", label="as it should be")
     most = max(row["decisions"] for row in bins)
     sizes = [20 + 180 * row["decisions"] / most for row in bins]
-    left.plot([row["score"] for row in bins], [row["right"] for row in bins], color=plots.COLOURS[1], linewidth=1)
     left.scatter([row["score"] for row in bins], [row["right"] for row in bins], sizes, plots.COLOURS[1], label="larger: more texts")
     left.set(xlabel="score", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.05))
     left.set_title(f"{title}: calibration (ECE {percent(metrics['calibration']['ece'])})", loc="left", fontsize=11)

@@ -31,7 +31,9 @@ def make_folds(texts: Sequence[Labelled], n_folds: int, seed: int) -> Iterable[S
     kinds = ["+".join(text.labels) for text in unique]
     rarest = min(kinds, key=kinds.count, default="")
     if kinds.count(rarest) < n_folds:
-        raise ValueError(f"the label {rarest!r} has {kinds.count(rarest)} texts, fewer than folds ({n_folds}): give fewer by vars.textcat.folds")
+        raise ValueError(
+            f"the label {rarest!r} has {kinds.count(rarest)} texts, fewer than folds ({n_folds}): give fewer by vars.textcat.folds"
+        )
     for rest, held_out in StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(kinds, kinds):
         pool, test = ([unique[i] for i in part] for part in (rest, held_out))
         yield split(pool, [], test, labels="auto", shares=(0.1, 0.0), seed=seed)

@@ -105,7 +105,9 @@ def _check(kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[s
                 raise ValueError(f"{text.file}:{text.line}: the label {label!r} never occurs in training: it has {', '.join(names)}")
     for text in (*kept, *held_out) if exclusive else ():
         if len(text.labels) != 1:
-            raise ValueError(f"{text.file}:{text.line}: {len(text.labels)} labels, but vars.textcat.labels is single: give multi or mend it")
+            raise ValueError(
+                f"{text.file}:{text.line}: {len(text.labels)} labels, but vars.textcat.labels is single: give multi or mend it"
+            )
     found = Counter(label for text in kept for label in text.labels)
     if len(names) == 1 and (exclusive or found[names[0]] == len(kept)):
         raise ValueError(f"all texts have the label {names[0]!r}: a classifier needs at least two, or texts without it ({{}} in cats)")
@@ -123,7 +125,9 @@ def _draw(texts: list[Labelled], size: float, seed: int) -> tuple[list[Labelled]
     n_strata = len({strata[i] for i in drawable})
     n_drawn = min(max(round(size), n_strata), len(drawable) - n_strata)
     if n_drawn < max(n_strata, 1):
-        raise ValueError(f"too few texts to draw some of each label: {len(texts)}: label more, or give vars.textcat.dev and vars.textcat.test")
+        raise ValueError(
+            f"too few texts to draw some of each label: {len(texts)}: label more, or give vars.textcat.dev and vars.textcat.test"
+        )
     _, drawn = train_test_split(drawable, test_size=n_drawn, random_state=seed, stratify=[strata[i] for i in drawable])
     held = set(drawn)
     return [text for i, text in enumerate(texts) if i not in held], [texts[i] for i in sorted(drawn)]

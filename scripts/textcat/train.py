@@ -1,5 +1,6 @@
 """Run `spacy train` for one variant, with what the data says: whether labels exclude each other, and how much each weighs."""
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,8 @@ from spacy.cli.train import train as spacy_train
 from spacy.util import import_file
 
 from scripts.files import remove, replace_folder, write_json
+
+os.environ.setdefault("USE_TF", "0")  # or transformers imports TensorFlow where that is installed, which takes seconds
 
 
 def import_code(files: Sequence[Path]) -> None:
