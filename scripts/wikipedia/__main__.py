@@ -1,7 +1,9 @@
 """The commands of the workflow `wikipedia`: each reads, calls a function over plain data, and writes."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,10 +24,12 @@ Index = Annotated[Path | None, typer.Option(help="index of a multistream dump, p
 Limit = Annotated[int, typer.Option(help="stop after so many records; 0 for all", min=0)]
 Processes = Annotated[int, typer.Option(help="processes; -1 for one a core")]
 PartMb = Annotated[float, typer.Option(help="MB of the dump for a process at a time: what a kill may lose", min=0.001)]
+Part = tuple[int, int]  # first byte, byte after the last
+Prepare = Callable[..., extracting.Make]
 DEFAULT_PART = extracting.PART / 2**20
 
 
-def _parts(dump: Path, index: Path | None, part_mb: float, titles: frozenset[str] = frozenset()) -> list[tuple[int, int]]:
+def _parts(dump: Path, index: Path | None, part_mb: float, titles: frozenset[str] = frozenset()) -> list[Part]:
     """The bytes of the dump between which to read."""
     size = round(part_mb * 2**20)
     total = extracting.size_of(dump)
@@ -34,9 +38,16 @@ def _parts(dump: Path, index: Path | None, part_mb: float, titles: frozenset[str
     return indexing.streams_of(index, titles, dump) if titles else indexing.cut_at_streams(index, dump, size)
 
 
-def _tell(result: extracting.Result, dump: Path, output: Path) -> None:
-    """Say what was written, and end with an error where the dump is not whole."""
-    write_json(output.with_suffix(".counts.json"), extracting.to_json(result))
+def _write(
+    dump: Path, output: Path, parts: Callable[[], list[Part]], make: tuple[Prepare, tuple[Any, ...]], limit: int, n_process: int, none: str
+) -> None:
+    """Write the records of a dump and their counts, unless that is done, and end with an error where the dump is not whole."""
+    counts = output.with_suffix(".counts.json")
+    if extracting.made_before(output, counts, f"{extracting.settings_of(dump, *make)} {limit}"):
+        print(f"{output}: nothing changed since it was made")
+        return
+    result = extracting.go_through(dump, output, parts(), *make, limit, n_process, none)
+    write_json(counts, extracting.to_json(result, output))
     extracting.print_result(result, output)
     extracting.check(result, dump, output)
 
@@ -56,13 +67,10 @@ def extract(
     """Write the pages that carry an infobox: properties, links, categories, review score."""
     parser()  # its absence should be said here, not by a process
     names = extracting.template_names(infobox, aliases)
-    prepare = extracting.pages_with_infobox
-    parts = _parts(dump, index, part_mb)
-    result = extracting.go_through(dump, output, parts, prepare, (infobox.strip(), names), limit, n_process)
-    _tell(result, dump, output)
-    if not result.records:
-        called = " or ".join(f"{{{{{name}}}}}" for name in names)
-        raise ValueError(f"{dump}: none of {result.counts['articles']:,} articles carries {called}: see vars.wikipedia.infobox and aliases")
+    called = " or ".join(f"{{{{{name}}}}}" for name in names)
+    none = f"carries {called}: see vars.wikipedia.infobox and aliases"
+    make = (extracting.pages_with_infobox, (infobox.strip(), names))
+    _write(dump, output, partial(_parts, dump, index, part_mb), make, limit, n_process, none)
 
 
 @app.command()
@@ -80,11 +88,9 @@ def text(
 ) -> None:
     """Write the plain text of articles, as raw texts for ner and vectors."""
     wanted = frozenset(plain.title_of_line(line) for _, line in read_lines(titles) if line.strip()) if titles else frozenset()
-    parts = _parts(dump, index, part_mb, wanted)
-    result = extracting.go_through(dump, output, parts, plain.texts_of_pages, (unit, least, wanted), limit, n_process)
-    _tell(result, dump, output)
-    if not result.records:
-        raise ValueError(f"{dump}: no text of {result.counts['articles']:,} articles was wanted: see vars.wikipedia.titles and least")
+    none = "gives a text that is wanted: see vars.wikipedia.titles and least"
+    make = (plain.texts_of_pages, (unit, least, wanted))
+    _write(dump, output, partial(_parts, dump, index, part_mb, wanted), make, limit, n_process, none)
 
 
 @app.command()
@@ -96,10 +102,9 @@ def report(
     """Say how many pages give which property, and what they link to most."""
     if not pages.exists():
         raise ValueError(f"{pages} does not exist: run wikipedia-extract first")
-    records = [record for _, record in read_jsonl(pages)]
-    found = reporting.summarize(records)
+    found = reporting.summarize(record for _, record in read_jsonl(pages))
     reporting.print_summary(found)
-    save(reporting.draw(found, f"Infobox {records[0]['infobox']}"), output / "properties.png")
+    save(reporting.draw(found), output / "properties.png")
     write_json(output / "report.json", found)
 
 

@@ -31,12 +31,13 @@ from scripts.wikipedia.dump import (
 from scripts.wikipedia.infobox import parser, properties
 
 PART = 4 * 2**20  # bytes of the dump's file
-VERSION = 1  # of what a shard holds, apart from the settings
+CODE = digest(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))  # what other code made is not kept
 TEMPLATES = 10  # the key of their namespace
 REDIRECTS, OTHERS, DISAMBIGUATIONS, MALFORMED = "redirects", "other namespaces", "disambiguations", "malformed"
 EMPTY_BYTES = 4096  # of a page without text: what else a page has is shorter
 KINDS = ("pages", "articles", REDIRECTS, "templates", OTHERS, DISAMBIGUATIONS, "empty", MALFORMED)
-UNCLOSED = "infobox never closed"
+UNCLOSED, TOO_LONG = "infobox never closed", "infobox too long"
+LONGEST_INFOBOX = 50_000  # characters; long ones have 10,000, and the parser takes minutes for 50,000 of malice
 
 Record = dict[str, Any]
 Make = Callable[[Head, bytes, Counter[str]], Iterable[Record]]  # records of an article's page, with a counter for what is to be told
@@ -51,6 +52,8 @@ class Result:
     damaged: list[str] = field(default_factory=list)  # titles of the pages after which something could not be read
     records: int = 0
     whole: bool = True  # whether all of the dump was gone through
+    ends_early: bool = False  # whether the dump has no end
+    made_of: str = ""  # a fingerprint of the dump, the settings and the code
 
 
 def template_names(infobox: str, aliases: str) -> list[str]:
@@ -79,8 +82,8 @@ def pages_with_infobox(infobox: str, names: list[str], of_wiki: dict[int, str]) 
         if not opening.search(cleaned):
             return
         template = wikitext.find_template(cleaned, opening)
-        if template is None:
-            counts[UNCLOSED] += 1
+        if template is None or len(template) > LONGEST_INFOBOX:
+            counts[TOO_LONG if template else UNCLOSED] += 1
             return
         yield {
             "title": head.title,
@@ -147,6 +150,7 @@ def go_through(
     args: tuple[Any, ...],
     limit: int = 0,
     n_process: int = -1,
+    none_found: str = "gives a record",
 ) -> Result:
     """Write the records that a dump's pages give to a JSONL file, in the dump's order.
 
@@ -158,16 +162,16 @@ def go_through(
         args: plain data; with the dump they decide what is written.
         limit: records at most; 0 for all.
         n_process: processes; -1 for one a core.
+        none_found: what to say where nothing is to be written.
 
     Raises:
-        ValueError: for what is no dump, for bombs.
+        ValueError: for what is no dump, for bombs; "... of ... articles ..." where there is no record, and `output` stays as it was.
     """
     of_wiki = namespaces(read_head(path))
-    plain = [sorted(arg) if isinstance(arg, frozenset) else arg for arg in args]  # sets have an order of their own in each process
-    settings = digest(f"{VERSION} {prepare.__name__} {plain} {fingerprint(path)}".encode())
+    settings = settings_of(path, prepare, args)
     shards = output.with_name(f"{output.stem}.parts")
     shards.mkdir(parents=True, exist_ok=True)
-    result = Result(whole=not limit)
+    result = Result(whole=not limit, made_of=f"{settings} {limit}")
     with progress_bar("read", sum(end - start for start, end in parts), "B") as bar, replacing(output) as new, new.open("wb") as file:
         made = make_shards(
             parts, shards, settings, n_process, shard_maker, (path, prepare, (*args, of_wiki)), suffix=".jsonl", noun="wikipedia"
@@ -186,8 +190,23 @@ def go_through(
         else:
             result.whole = True
         made.close()
+        result.ends_early = result.whole and not ends_well(path)
+        if not result.records:
+            remove(shards)
+            check(result, path, output)
+            raise ValueError(f"{path}: none of {result.counts['articles']:,} articles {none_found}")
     remove(shards)
     return result
+
+
+def settings_of(path: Path, prepare: Callable[..., Make], args: tuple[Any, ...]) -> str:
+    """A fingerprint of all that decides what is written, apart from the limit.
+
+    Raises:
+        ValueError: for what is no dump.
+    """
+    plain = [sorted(arg) if isinstance(arg, frozenset) else arg for arg in args]  # sets have an order of their own in each process
+    return digest(f"{CODE} {prepare.__name__} {plain} {fingerprint(path)}".encode())
 
 
 def size_of(path: Path) -> int:
@@ -206,24 +225,35 @@ def check(result: Result, path: Path, output: Path) -> None:
     Raises:
         ValueError: "... ends early ..." or "... is damaged ...", with the last good page.
     """
-    cut_off = result.whole and not ends_well(path)
-    places = [title for title in dict.fromkeys(result.damaged) if not (cut_off and title == result.last)]
-    if not cut_off and not places:
+    places = [title for title in dict.fromkeys(result.damaged) if not (result.ends_early and title == result.last)]
+    if not result.ends_early and not places:
         return
-    what = [f"ends early, behind the page {result.last!r}"] if cut_off else []
+    what = [f"ends early, behind the page {result.last!r}"] if result.ends_early else []
     what += [f"is damaged behind the page {title!r}" for title in places]
-    written = f"{result.records:,} records of its {result.counts['pages']:,} readable pages are in {output}"
+    pages = f"its {result.counts['pages']:,} readable pages"
+    written = f"{result.records:,} records of {pages} are in {output}" if result.records else f"no record is in {pages}"
     raise ValueError(f"{path} {' and '.join(what)}: fetch or copy it again ({written})")
 
 
-def to_json(result: Result) -> dict[str, Any]:
-    """The counts, in their order."""
+def to_json(result: Result, output: Path) -> dict[str, Any]:
+    """The counts, in their order, and what tells `made_before` that the file is what a run would write."""
     counts = {kind: result.counts[kind] for kind in dict.fromkeys((*KINDS, *sorted(result.counts)))}
-    return {"records": result.records, **counts, "last_page": result.last, "damaged_behind": result.damaged}
+    places = {"last_page": result.last, "ends_early": result.ends_early, "damaged_behind": result.damaged}
+    return {"records": result.records, **counts, **places, "made_of": result.made_of, "bytes": output.stat().st_size}
+
+
+def made_before(output: Path, counts: Path, made_of: str) -> bool:
+    """Whether a file is there, whole, and made of the same. Weasel can't tell: it reads all of a file into memory to see if it changed."""
+    try:
+        told = srsly.read_json(counts)
+        same = (told["made_of"], told["bytes"]) == (made_of, output.stat().st_size)
+        return bool(same and not told["ends_early"] and not told["damaged_behind"])
+    except (ValueError, KeyError, TypeError, OSError):
+        return False
 
 
 def print_result(result: Result, output: Path) -> None:
     """Print what was written, and what was left out."""
-    left_out = ", ".join(f"{result.counts[kind]:,} {kind}" for kind in (*KINDS[2:], UNCLOSED) if result.counts[kind])
+    left_out = ", ".join(f"{result.counts[kind]:,} {kind}" for kind in (*KINDS[2:], UNCLOSED, TOO_LONG) if result.counts[kind])
     print(f"{output}: {result.records:,} records of {result.counts['articles']:,} articles")
     print(f"{result.counts['pages']:,} pages; left out: {left_out or 'none'}")

@@ -16,26 +16,28 @@ MOST_SHOWN = 20  # properties and links
 
 
 def summarize(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Counts over records of `extract`.
+    """Counts over records of `extract`, which are not held.
 
     Returns:
-        pages, with_score, mean and median number of links, and, the most frequent first, `properties` {name: pages that have it} and
-        `links` {title: pages that link there}.
+        infobox, pages, with_score, mean and median number of links, and, the most frequent first, `properties` {name: pages that have
+        it} and `links` {title: pages that link there}.
 
     Raises:
         ValueError: "no record ...".
     """
     properties, links = Counter[str](), Counter[str]()
-    n_links, scores = [], []
+    n_links, scores, infobox = [], [], ""
     for record in records:
-        properties.update(record["properties"].keys())
-        links.update(record["links"])
-        n_links.append(len(record["links"]))
-        if record["score"] is not None:
+        infobox = infobox or record.get("infobox", "")
+        properties.update(record.get("properties", {}).keys())
+        links.update(record.get("links", []))
+        n_links.append(len(record.get("links", [])))
+        if record.get("score") is not None:
             scores.append(record["score"])
     if not n_links:
         raise ValueError("no record to report on: run wikipedia-extract first")
     return {
+        "infobox": infobox,
         "pages": len(n_links),
         "with_score": len(scores),
         "mean_score": sum(scores) / len(scores) if scores else None,
@@ -61,7 +63,7 @@ def print_summary(found: dict[str, Any]) -> None:
     out.print(table)
 
 
-def draw(found: dict[str, Any], infobox: str) -> Figure:
+def draw(found: dict[str, Any]) -> Figure:
     """A bar for each of the commonest properties: the share of the pages that have it."""
     names = list(found["properties"])[:MOST_SHOWN]
     shares = [100 * found["properties"][name] / found["pages"] for name in names]
@@ -70,5 +72,5 @@ def draw(found: dict[str, Any], infobox: str) -> Figure:
     axes.bar_label(drawn, fmt="%.0f", fontsize=9, padding=2)
     axes.invert_yaxis()
     axes.set(xlim=(0, 108), xlabel="pages that give the property, %")
-    axes.set_title(f"{found['pages']:,} pages with {infobox}", loc="left")
+    axes.set_title(f"{found['pages']:,} pages with Infobox {found['infobox']}", loc="left")
     return figure

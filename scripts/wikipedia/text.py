@@ -16,9 +16,9 @@ Unit = Literal["paragraph", "page"]
 _TEMPLATE = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")  # without another in it
 _TABLE = re.compile(r"^[ :]*\{\|(?:(?!^[ :]*\{\||\|\}).)*\|\}", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[\[((?:[^\[\]]|\[(?!\[)|\](?!\]))*)\]\]")
-_EXTERNAL = re.compile(r"\[(?:https?:|ftp:)?//[^\s\]]+(?:\s+([^\]\n]*))?\]|\bhttps?://\S+")
+_EXTERNAL = re.compile(r"\[(?:https?:|ftp:)?//[^\s\[\]]+(?:\s+([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*))?\]|\bhttps?://[^\s\[\]]+")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_HEADING = re.compile(r"^=+[^=\n].*?=+[ \t]*$", re.MULTILINE)
+_HEADING = re.compile(r"^=[^\n]*=[ \t]*$", re.MULTILINE)
 _MARKS = re.compile(r"'{2,5}|__[A-Z]+__")
 _BULLETS = re.compile(r"^[*#:;]+[ \t]*", re.MULTILINE)
 _CELLS = re.compile(r"^[ \t]*(?:\|[^\n]*|!.*)$", re.MULTILINE)  # what is left of broken tables

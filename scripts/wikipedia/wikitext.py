@@ -12,12 +12,9 @@ from urllib.parse import unquote
 from scripts.wikipedia.interwiki import PREFIXES
 
 # comments, and content that MediaWiki does not read as wikitext
-_OPAQUE = re.compile(
-    r"<!--.*?-->|<(nowiki|pre|math|gallery|syntaxhighlight|source|score|timeline|imagemap|chem|ce|hiero|graph|templatedata|inputbox)"
-    r"(?:\s[^<>]*)?(?<!/)>.*?</\1\s*>",
-    re.DOTALL | re.IGNORECASE,
-)
-_REFERENCE = re.compile(r"<ref\b[^<>]*/>|<ref\b[^<>]*>.*?</ref\s*>", re.DOTALL | re.IGNORECASE)
+_NAMES = "nowiki|pre|math|gallery|syntaxhighlight|source|score|timeline|imagemap|chem|ce|hiero|graph|templatedata|inputbox"
+_OPAQUE = re.compile(rf"<!--|<({_NAMES})(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
+_REFERENCE = re.compile(r"<(ref)\b[^<>]*>", re.IGNORECASE)
 # a link's text may hold single brackets, and no link: the file around a caption with links is no match, the links are
 _LINK = re.compile(r"\[\[([^\[\]{}|<>\n]+)(?:\]\]|\|(?=[^\[\]]*(?:(?:\](?!\])|\[(?!\[))[^\[\]]*)*\]\]))")
 _BRACES = re.compile(r"\{\{|\}\}")
@@ -38,12 +35,39 @@ SCORE_AFTER, SCORE_BEFORE = 250, 120  # characters from the name in which the pe
 
 def clean(text: str) -> str:
     """A text without comments, nowiki and other content that is no wikitext."""
-    return _OPAQUE.sub("", text) if "<" in text else text
+    return _without(text, _OPAQUE) if "<" in text else text
 
 
 def drop_references(cleaned: str) -> str:
     """A text without its footnotes."""
-    return _REFERENCE.sub("", cleaned) if "<ref" in cleaned.lower() else cleaned
+    return _without(cleaned, _REFERENCE) if "<ref" in cleaned.lower() else cleaned
+
+
+def _without(text: str, opening: re.Pattern[str]) -> str:
+    """A text without what stands from each opening to its end.
+
+    What is never closed stays. That is found out once for each tag: a regular expression for both ends would read the rest of the
+    page for each opening, which takes hours where someone wrote a million of them.
+    """
+    kept, at, place = [], 0, 0
+    unclosed = set[str]()
+    while found := opening.search(text, place):
+        end, tag = found.end(), (found[1] or "").lower()
+        place = end
+        if not found[0].endswith("/>"):
+            closing = None if tag in unclosed else _closing(tag).search(text, end)
+            if not closing:
+                unclosed.add(tag)
+                continue
+            end = closing.end()
+        kept.append(text[at : found.start()])
+        at = place = end
+    return "".join([*kept, text[at:]])
+
+
+@lru_cache
+def _closing(tag: str) -> re.Pattern[str]:
+    return re.compile(rf"</{tag}\s*>" if tag else "-->", re.IGNORECASE)
 
 
 def normal_title(target: str) -> str:
@@ -106,7 +130,7 @@ class Wiki:
 
 
 def template_name(name: str) -> str:
-    """How MediaWiki compares names of templates: blanks for underscores, first letter upper, the rest as it is."""
+    """The name of a template as its page is called: blanks for underscores, first letter upper."""
     return normal_title(re.sub(r"^\s*:?\s*template\s*:", "", name.replace("_", " "), flags=re.IGNORECASE))
 
 
@@ -124,19 +148,23 @@ def find_template(cleaned: str, pattern: re.Pattern[str]) -> str | None:
 
 
 def opening_of(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern for the openings of templates of some names."""
-    return re.compile(rf"\{{\{{\s*(?:[Tt]emplate\s*:\s*)?(?:{'|'.join(map(_name_pattern, names))})\s*(?=[|}}])")
+    """A pattern for the openings of templates of some names.
+
+    Their case does not matter. MediaWiki minds that of all letters but the first, and Wikipedia has redirects such as Infobox Film.
+    """
+    return re.compile(rf"\{{\{{[\s_]*(?:template\s*:\s*)?(?:{'|'.join(map(_name_pattern, names))})[\s_]*(?=[|}}])", re.IGNORECASE)
 
 
 def mention_of(names: Iterable[str]) -> re.Pattern[bytes]:
     """A pattern over the bytes of a page in which one of some templates may be: fast, and true too often rather than too rarely."""
-    parts = (html.escape(name[1:], quote=False).replace('"', "&quot;") for name in names)
-    return re.compile(b"|".join(r"[ _]+".join(map(re.escape, part.split())).encode("utf8") for part in parts))
+    escaped = "|".join(_name_pattern(html.escape(name, quote=False).replace('"', "&quot;")) for name in names)
+    start = rb"\{\{(?:[\s_]|&lt;!--[^&]*--&gt;)*(?:template\s*:\s*)?"
+    return re.compile(start + rb"(?:" + escaped.encode("utf8") + rb")", re.IGNORECASE)
 
 
 def _name_pattern(name: str) -> str:
-    letters = f"[{re.escape(name[0].upper())}{re.escape(name[0].lower())}]"
-    return letters + r"[ _]+".join(map(re.escape, name[1:].split(" ")))
+    first = "|".join(dict.fromkeys(map(re.escape, (name[0].upper(), name[0].lower()))))  # bytes know the case of ASCII only
+    return f"(?:{first})" + r"[ _]+".join(map(re.escape, name[1:].split(" ")))
 
 
 def rotten_tomatoes(cleaned: str) -> int | None:
