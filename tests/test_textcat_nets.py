@@ -205,6 +205,15 @@ def test_keras_is_traced_once_whatever_comes() -> None:
         assert not hasattr(function, "experimental_get_tracing_count") or function.experimental_get_tracing_count() == 1
 
 
+def test_pytorch_keeps_its_weights_where_they_are() -> None:
+    """Or each step leaves a copy of all weights in memory."""
+    nlp = trained("torch", steps=1)
+    network: Any = nlp.get_pipe("textcat").model.shims[0]._model  # type: ignore[attr-defined]
+    places, before = [weights.data_ptr() for weights in network.parameters()], network.last.weight.detach().clone()
+    nlp.update(examples_for(nlp), sgd=Adam(0.02))
+    assert [weights.data_ptr() for weights in network.parameters()] == places and not before.equal(network.last.weight)
+
+
 def _in_fork(nlp: Language, answers: Any) -> None:
     try:
         nlp("great")

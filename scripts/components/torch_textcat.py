@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.util import registry
-from thinc.api import ArgsKwargs, Model, PyTorchShim
+from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim
 from thinc.backends import get_array_ops
 from thinc.types import Floats2d
 from thinc.util import get_torch_default_device, torch2xp, xp2torch
@@ -244,6 +244,14 @@ class TorchShim(PyTorchShim):
             raise ValueError(f"more vectors than the {n_rows - 1} that the PyTorch model was trained with: {OWN_VOCAB}")
         if os.getpid() != PROCESS:
             pytorch().set_num_threads(1)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Let Thinc's optimizer change the weights in place: Thinc 8.3's own way keeps the old ones of each step in memory."""
+        for name, weights in self._model.named_parameters():
+            if weights.grad is not None:
+                changed, _ = optimizer((self.id, name), torch2xp(weights.data), torch2xp(weights.grad))  # type: ignore[arg-type]
+                weights.data.copy_(xp2torch(changed, device=weights.device))
+                weights.grad.zero_()
 
     @contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
