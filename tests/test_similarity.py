@@ -429,6 +429,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 @pytest.mark.slow
 def test_the_whole_workflow_and_its_wheel_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
     folder = copy_project(tmp_path / "project")
     few = ["--vars.vectors.epochs", "1", "--vars.vectors.vector_size", "24", "--vars.similarity.max_steps", "40"]
     done = weasel(folder, "similarity", ".", *few)
