@@ -99,6 +99,9 @@ def _without_duplicates(pool: Sequence[Labelled], held_out: set[bytes], counts: 
 
 
 def _check(kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[str], exclusive: bool) -> None:
+    found = Counter(label for text in kept for label in text.labels)
+    if len(names) == 1 and (exclusive or found[names[0]] == len(kept)):
+        raise ValueError(f"all texts have the label {names[0]!r}: a classifier needs at least two, or texts without it ({{}} in cats)")
     for text in held_out:
         for label in text.cats:
             if label not in names:
@@ -108,9 +111,6 @@ def _check(kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[s
             raise ValueError(
                 f"{text.file}:{text.line}: {len(text.labels)} labels, but vars.textcat.labels is single: give multi or mend it"
             )
-    found = Counter(label for text in kept for label in text.labels)
-    if len(names) == 1 and (exclusive or found[names[0]] == len(kept)):
-        raise ValueError(f"all texts have the label {names[0]!r}: a classifier needs at least two, or texts without it ({{}} in cats)")
     for label in names:
         if found[label] < FEWEST:
             raise ValueError(f"the label {label!r} has {found[label]} text to train on: give at least {FEWEST}, or leave it out")
