@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ner, textcat, vectors, wikipedia
+from benchmarks import ner, textcat, textgen, vectors, wikipedia
 from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
 WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {
     "ner": ner.run,
     "textcat": textcat.run,
+    "textgen": textgen.run,
     "vectors": vectors.run,
     "wikipedia": wikipedia.run,
 }
@@ -38,9 +39,13 @@ def machine() -> dict[str, Any]:
 
 def to_table(rows: list[Row]) -> Table:
     """What was measured, as a user reads it."""
+
+    def told(value: float) -> str:
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
     table = Table("what", "ours", "peer", "ratio", "to reach", "reached", caption_justify="left")
     for row in rows:
-        ours, peer = f"{row.ours:,.0f} {row.unit}", f"{row.peer:,.0f} {row.unit}\n[dim]{row.peer_name}[/dim]"
+        ours, peer = f"{told(row.ours)} {row.unit}", f"{told(row.peer)} {row.unit}\n[dim]{row.peer_name}[/dim]"
         reached = "[green]yes[/green]" if row.reached else "[red]no[/red]"
         table.add_row(row.what, ours, peer, f"{row.ratio:.2f}", row.to_reach, reached)
     table.caption = "\n".join(f"{row.what}, {row.peer_name}: {row.note}" for row in rows if row.note)

@@ -180,7 +180,7 @@ def page(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> str:
     for unit in units:
         values = layers[unit.layer - 1][:, unit.unit]
         parts.append(f"<h3>{html.escape(_caption(unit))}</h3><pre>")
-        for character, value in zip(text, values, strict=True):
+        for character, value in zip(text, values[: len(text)], strict=True):
             red, green, blue, _ = COLOURS(0.5 + value / 2.8, bytes=True)
             parts.append(f"<span style='background:#{red:02x}{green:02x}{blue:02x}' title='{value:.2f}'>{html.escape(character)}</span>")
         parts.append("</pre>")
