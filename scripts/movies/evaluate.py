@@ -18,8 +18,7 @@ from scripts.movies.pairs import Pairs
 from scripts.ner.scores import console, percent
 
 WIDTHS = (8, 16, 32, 64, 128, 256)  # of the SVD
-POWERS = (0.0, 0.25, 0.5)  # how much less frequent links count: multiplied by frequency ** -power
-SPREADS = (0.0, 0.5, 1.0)  # exponent of the singular values
+POWERS = (0.0, 0.5)  # how much less frequent links count: multiplied by frequency ** -power
 ALS_WIDTHS, ALS_REGULARISATIONS, ALS_ALPHAS = (16, 32, 64), (1.0, 10.0), (5.0, 20.0)
 NAMES = {"popularity": "popularity", "svd": "truncated SVD", "als": "ALS (implicit)", "ours": "embeddings"}
 Found = dict[str, Any]
@@ -43,7 +42,7 @@ def by_svd(train: sparse.csr_matrix, seed: int) -> Iterator[tuple[str, Factors]]
     largest = min(WIDTHS[-1], min(train.shape) - 1)
     for name, weight in weights.items():
         for rows, row_weight in (("", np.ones(len(lengths))), (", rows of length 1", lengths**-0.5)):
-            svd = TruncatedSVD(largest, n_iter=7, random_state=seed)
+            svd = TruncatedSVD(largest, n_iter=4, random_state=seed)
             left = svd.fit_transform(sparse.diags(row_weight) @ train @ sparse.diags(weight))
             for width in dict.fromkeys(min(width, largest) for width in WIDTHS):
                 for back in (False, True) if name != "frequency^-0.0" else (False,):
@@ -120,6 +119,15 @@ def print_table(found: dict[str, Found]) -> None:
     for name, values in found.items():
         if values["setting"]:
             out.print(f"{NAMES[name]}: best on dev with {values['setting']}", highlight=False)
+
+
+def print_calibration(told: dict[str, float]) -> None:
+    """Print whether the score, and the cosine alone, say that an item links there."""
+    console().print(
+        f"does it link? AUC {percent(told['auc'])} by score, {percent(told['auc_cosine'])} by cosine alone; at a probability of "
+        f"{told['threshold']:.3f} precision {percent(told['precision'])}, recall {percent(told['recall'])}",
+        highlight=False,
+    )
 
 
 def draw(found: dict[str, Found]) -> Figure:
