@@ -38,10 +38,10 @@ def train(
     folder: Folder,
     min_count: Annotated[int, typer.Option(help="leave out links that fewer items have", min=1)] = 2,
     share: Annotated[float, typer.Option(help="share of the pairs to hold out to stop by, and to score by")] = 0.1,
-    width: Annotated[int, typer.Option(help="numbers in an embedding", min=2)] = 128,
+    width: Annotated[int, typer.Option(help="numbers in an embedding", min=2)] = 256,
     batch_size: Annotated[int, typer.Option(help="items in a batch", min=1)] = 128,
     learn_rate: Annotated[float, typer.Option(help="of Adam")] = 0.01,
-    weight_decay: Annotated[float, typer.Option(help="of the embeddings", min=0)] = 0.3,
+    weight_decay: Annotated[float, typer.Option(help="of the embeddings", min=0)] = 0.1,
     max_epochs: Annotated[int, typer.Option(help="at most", min=1)] = 100,
     patience: Annotated[int, typer.Option(help="epochs without a better recall before training ends", min=1)] = 6,
     seed: Seed = 0,
@@ -67,7 +67,13 @@ def train(
     calibration = training.calibrate(network.factors(), pairs, seed)
     best = max(log, key=lambda line: line["recall"])
     facts = {"scale": network.scale, "best_epoch": best["epoch"], "dev_recall": best["recall"], "calibration": calibration}
-    told = {"items": len(pairs.titles), "links": len(pairs.links), "pairs": pairs.n_pairs(), "counts": dict(counts), "skipped": skipped.counts()}
+    told = {
+        "items": len(pairs.titles),
+        "links": len(pairs.links),
+        "pairs": pairs.n_pairs(),
+        "counts": dict(counts),
+        "skipped": skipped.counts(),
+    }
     model = network.to_bytes(calibration["slope"], calibration["offset"])
     folders.write_trained(folder / "model", pairs, network.factors(), model, {**told, **facts, "seed": seed, "log": log})
     (folder / "checkpoint.npz").unlink(missing_ok=True)

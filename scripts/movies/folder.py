@@ -45,11 +45,11 @@ def write_trained(path: Path, pairs: Pairs, factors: Factors, model: bytes, fact
         arrays |= {f"{part}_{name}": getattr(matrix, name).astype("i4") for name in ("indices", "indptr")}
     out = io.BytesIO()
     np.savez(out, **arrays)
-    with new_folder(path, MARKER) as part:
-        write_bytes(part / "model.keras", model)
-        write_bytes(part / "embeddings.npz", out.getvalue())
-        write_json(part / "names.json", {"titles": pairs.titles, "links": pairs.links})
-        write_json(part / MARKER, {"format": FORMAT, **facts})
+    with new_folder(path, MARKER) as new:
+        write_bytes(new / "model.keras", model)
+        write_bytes(new / "embeddings.npz", out.getvalue())
+        write_json(new / "names.json", {"titles": pairs.titles, "links": pairs.links})
+        write_json(new / MARKER, {"format": FORMAT, **facts})
 
 
 def read_trained(path: Path) -> Trained:
@@ -67,7 +67,10 @@ def read_trained(path: Path) -> Trained:
         with np.load(path / "embeddings.npz", allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}
         shape = (len(names["titles"]), len(names["links"]))
-        parts = [sparse.csr_matrix((np.ones(len(found[f"{part}_indices"]), "f4"), found[f"{part}_indices"], found[f"{part}_indptr"]), shape) for part in PARTS]
+        parts = [
+            sparse.csr_matrix((np.ones(len(found[f"{part}_indices"]), "f4"), found[f"{part}_indices"], found[f"{part}_indptr"]), shape)
+            for part in PARTS
+        ]
         factors = Factors(found["items"], found["links"], found["bias"])
         if facts["format"] != FORMAT or (len(factors.items), len(factors.links)) != shape:
             raise ValueError("another format")

@@ -35,7 +35,9 @@ def read_items(path: Path, skipped: Skipped | None = None, counts: Counter[str] 
         ValueError: "... does not exist ...", "FILE:LINE: no "title" ...", "FILE:LINE: no list of "links" ...", "FILE: no item ...".
     """
     if not path.is_file():
-        raise ValueError(f"{path} does not exist: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract")
+        raise ValueError(
+            f"{path} does not exist: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract"
+        )
     counts = Counter() if counts is None else counts
     items: dict[str, Item] = {}
     with progress_bar("items", path.stat().st_size, "B") as bar:

@@ -62,7 +62,9 @@ def nearest(trained: Trained, row: int, k: int) -> list[Neighbour]:
     rows, cosines = top_k(trained.items, trained.items[[row]], k)
     names = trained.pairs.links
     return [
-        Neighbour(trained.pairs.titles[other], float(cosine), [names[link] for link in shared_links(trained.pairs.train, row, other)[:REASONS]])
+        Neighbour(
+            trained.pairs.titles[other], float(cosine), [names[link] for link in shared_links(trained.pairs.train, row, other)[:REASONS]]
+        )
         for other, cosine in zip(rows[0].tolist(), cosines[0].tolist())
         if other != row
     ][: k - 1]

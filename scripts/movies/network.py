@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.special import gammaln
 
 from scripts.components.keras_textcat import fixed_bytes, tensorflow
 from scripts.movies.factors import Factors
@@ -19,10 +20,10 @@ FIRST_SCALE = 6.0
 class Settings:
     """What a training depends on besides its pairs."""
 
-    width: int = 128
+    width: int = 256
     batch_size: int = 128  # items
     learn_rate: float = 0.01
-    weight_decay: float = 0.3
+    weight_decay: float = 0.1
     max_candidates: int = 8_192  # links that a batch is scored with at most; above, those of its items, which stand for all
     max_epochs: int = 100
     patience: int = 6  # epochs without a better recall
@@ -59,6 +60,18 @@ def build_model(frequencies: Ints1d, n_items: int, settings: Settings) -> Any:
     return model
 
 
+def log_presence(frequencies: Ints1d, n_items: int, batch_size: int) -> Floats1d:
+    """(n_links,): the logarithm of how likely each link, on so many items, (n_links,), is on one of a batch of them.
+
+    By these, the links of a batch stand for all (importance sampling, Bengio and Senecal 2008).
+    """
+    size = min(batch_size, n_items)
+    others = n_items - frequencies
+    absence = gammaln(others + 1) - gammaln(np.maximum(others - size, 0) + 1) - gammaln(n_items + 1) + gammaln(n_items - size + 1)
+    found: Floats1d = np.log(-np.expm1(np.where(others < size, -np.inf, absence))).astype("f4")
+    return found
+
+
 class Network:
     """A model in training: its tables, the optimizer and one traced step."""
 
@@ -78,8 +91,7 @@ class Network:
         self.optimizer = keras.optimizers.AdamW(settings.learn_rate, weight_decay=settings.weight_decay)
         self.optimizer.exclude_from_weight_decay(var_list=[self.bias, self.log_scale])
         self.optimizer.build(self.variables)
-        # a batch of links stands for all: how likely each is to be in it (Bengio and Senecal 2008, importance sampling)
-        self.log_odds = np.log(-np.expm1(settings.batch_size * np.log1p(-frequencies / (pairs.shape[0] + 1)))).astype("f4")
+        self.log_odds = log_presence(frequencies, pairs.shape[0], settings.batch_size)
         self._step = self._traced()
 
     def batch(self, rows: Ints1d) -> tuple[Ints1d, Ints1d, Floats2d, Floats1d]:

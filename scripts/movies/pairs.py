@@ -52,7 +52,9 @@ def to_matrix(items: Sequence[Item], min_count: int, counts: Counter[str]) -> tu
     shape = (len(kept), len(links))
     matrix = sparse.csr_matrix((np.ones(len(indices), "f4"), indices, np.concatenate([[0], np.cumsum(lengths)])), shape=shape)
     if len(kept) < 2 or len(links) < 2:
-        raise ValueError(f"{len(kept)} item and {len(links)} link to learn from: nothing to compare; give more items, or lower vars.movies.min_count")
+        raise ValueError(
+            f"{len(kept)} item and {len(links)} link to learn from: nothing to compare; give more items, or lower vars.movies.min_count"
+        )
     return [items[number].title for number in kept], links, matrix
 
 

@@ -19,6 +19,7 @@ COLOURED = 8  # values of the property with a colour of their own
 CELLS = 8  # the plane has so many by so many cells; of each, one item is named
 STEPS = 300  # to push names apart
 OTHER = "#d0d4d9"
+COLOURS = (*PALETTE[:7], *PALETTE[8:])  # without its grey
 SHORT = 28  # characters of a title
 
 
@@ -53,13 +54,13 @@ def draw(titles: Sequence[str], places: Floats2d, values: Sequence[Any], weights
     first, named = main_values(values)
     of_value = np.asarray(first)
     figure, axes = plt.subplots(figsize=(11, 8))
-    for value, colour in (("", OTHER), *zip(named, PALETTE)):
+    for value, colour in (*zip(named, COLOURS), ("", OTHER)):
         some = places[of_value == value]
         if len(some):
             size = 30 if len(places) < 1_000 else 8
             axes.scatter(some[:, 0], some[:, 1], s=size, color=colour, label=f"{value or 'other'} ({len(some)})", linewidths=0)
     short = [name if len(name) <= SHORT else f"{name[: SHORT - 1]}…" for name in titles]
-    names = [axes.text(*places[row], short[row], fontsize=8, color="#303030") for row in to_name(places, weights)]
+    names = [axes.text(places[row, 0], places[row, 1], short[row], fontsize=8, color="#303030") for row in to_name(places, weights)]
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,6 +1,5 @@
 """Predict a score of items from their embeddings by ridge regression (Hoerl and Kennard 1970)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 
 from scripts.movies.folder import Trained
-from scripts.movies.pairs import Floats1d, Floats2d
+from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
 from scripts.ner.scores import console
 
 FEWEST = 30  # items with a score
@@ -60,7 +59,7 @@ def telling_links(trained: Trained, coefficients: Floats1d) -> dict[str, list[tu
     cosines = trained.links[often] @ (coefficients / np.linalg.norm(coefficients))
     order = np.argsort(cosines, kind="stable")
 
-    def named(places: Sequence[int]) -> list[tuple[str, float]]:
+    def named(places: Ints1d) -> list[tuple[str, float]]:
         return [(trained.pairs.links[often[place]], round(float(cosines[place]), 4)) for place in places]
 
     return {"high": named(order[::-1][:NAMED]), "low": named(order[:NAMED])}
@@ -70,7 +69,8 @@ def print_rating(name: str, told: dict[str, Any], links: dict[str, list[tuple[st
     """Print the errors and the links of both ends."""
     out = console()
     ends = " - ".join(f"{value:.2f}" for value in told["r2_interval"])
-    out.print(f"{name} of {told['items']} items, mean {told['mean']:.1f}: RMSE {told['rmse']:.2f}, of the mean {told['rmse_of_mean']:.2f}; R2 {told['r2']:.2f} ({ends})")
+    errors = f"RMSE {told['rmse']:.2f}, of the mean {told['rmse_of_mean']:.2f}; R2 {told['r2']:.2f} ({ends})"
+    out.print(f"{name} of {told['items']} items, mean {told['mean']:.1f}: {errors}", highlight=False)
     table = Table(title=f"links that speak for more or less of {name}", title_justify="left")
     for column in ("more", "cosine", "less", "cosine"):
         table.add_column(column, justify="right" if column == "cosine" else "left")

@@ -100,5 +100,7 @@ def check(trained: Trained, groups: dict[str, Ints1d], seed: int = 0) -> dict[st
 
 def print_check(told: dict[str, Any]) -> None:
     """Print how often the item that was left out is among the first ten."""
-    figures = ", ".join(f"{name} {percent(told[key])}" for name, key in (("SVM", "recall"), ("popularity", "popularity"), ("chance", "chance")))
+    figures = ", ".join(
+        f"{name} {percent(told[key])}" for name, key in (("SVM", "recall"), ("popularity", "popularity"), ("chance", "chance"))
+    )
     print(f"recommend, {told['items']} items left out of {told['groups']} groups by {told['group']}: among the first {TOP}: {figures}")

@@ -1,6 +1,7 @@
 """Train the embeddings: early stopping on held-out pairs, a checkpoint that a killed run goes on from, a probability."""
 
 import io
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -8,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import srsly
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
-from scripts.files import digest, progress_bar, remove, write_bytes
-from scripts.movies.factors import Factors, measure, ranks
+from scripts.files import digest, progress_bar, write_bytes
+from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.network import Network, Settings
 from scripts.movies.pairs import Floats1d, Pairs
 
-DEV_ITEMS = 2_000  # items that are looked at after each epoch
 NEGATIVES = 50  # for each held-out pair, that the probability is made from
 SAVE_SECONDS = 30.0  # between two checkpoints
 
@@ -29,7 +28,7 @@ class Checkpoint:
     def __init__(self, path: Path | None, pairs: Pairs, settings: Settings) -> None:
         self.path = path
         parts = [part for name in ("train", "dev") for part in (getattr(pairs, name).indptr, getattr(pairs, name).indices)]
-        self.key = digest(srsly.json_dumps(asdict(settings)).encode() + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+        self.key = digest(json.dumps(asdict(settings)).encode() + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
         self.saved = time.monotonic()
 
     def read(self) -> tuple[list[Any], list[Any], dict[str, Any]] | None:
@@ -38,7 +37,7 @@ class Checkpoint:
             return None
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
-                facts = srsly.json_loads(str(arrays["facts"]))
+                facts = json.loads(str(arrays["facts"]))
                 n_best = facts["n_best"]
                 found = [arrays[f"arr_{number}"] for number in range(facts["n_arrays"])]
         except Exception:  # damaged by other hands: zipfile, numpy and json each raise their own
@@ -51,14 +50,9 @@ class Checkpoint:
             return
         told = {**facts, "key": self.key, "n_best": len(best), "n_arrays": len(best) + len(state)}
         out = io.BytesIO()
-        np.savez(out, *best, *state, facts=np.asarray(srsly.json_dumps(told)))
+        np.savez(out, *best, *state, facts=np.asarray(json.dumps(told)))
         write_bytes(self.path, out.getvalue())
         self.saved = time.monotonic()
-
-    def remove(self) -> None:
-        """Delete the file, once its training is done."""
-        if self.path is not None:
-            remove(self.path)
 
 
 def train(
@@ -74,6 +68,9 @@ def train(
 
     Returns:
         the network, and for each epoch its number, loss, recall and mrr of dev.
+
+    Raises:
+        ValueError: "the loss is nan ...".
     """
     network, saved = Network(pairs.train, settings), Checkpoint(checkpoint, pairs, settings)
     facts: dict[str, Any] = {"log": [], "best": -1}
@@ -82,11 +79,13 @@ def train(
         state, best, facts = found
         network.restore(state)
         print(f"{checkpoint}: goes on after epoch {len(facts['log'])}")
-    some = np.sort(np.random.default_rng(settings.seed).permutation(np.flatnonzero(np.diff(pairs.dev.indptr)))[:DEV_ITEMS])
+    some = sample(pairs.dev, settings.seed)
     log: list[dict[str, Any]] = facts["log"]
     while len(log) < settings.max_epochs and len(log) - facts["best"] <= settings.patience:
         with progress_bar(f"epoch {len(log) + 1}", pairs.train.nnz, "pair") as bar:
             loss = network.epoch(len(log), bar)
+        if not np.isfinite(loss):
+            raise ValueError(f"the loss is {loss} in epoch {len(log) + 1}: lower vars.movies.learn_rate")
         dev = measure(*ranks(network.factors(), pairs.train, pairs.dev, some), n_resamples=0)
         log.append({"epoch": len(log) + 1, "loss": loss, "recall": dev["recall"], "mrr": dev["mrr"]})
         if facts["best"] < 0 or dev["recall"] > log[facts["best"]]["recall"]:
