@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import Row, in_fresh_process
-from scripts.files import need
+from scripts.components.keras_textcat import tensorflow
+from scripts.keras_files import load_keras
 from scripts.textgen import sources
 from scripts.textgen.characters import Characters, split
-from scripts.textgen.network import Network, build, empty_states, load_keras
+from scripts.textgen.network import Network, build, empty_states
 from scripts.textgen.sample import generate
 from scripts.textgen.train import Schedule, Shape, Trainer, batches, read_settings, train
 
@@ -108,7 +109,7 @@ def sample_ours(n_characters: int, length: int) -> float:
 def sample_peer(n_characters: int, length: int) -> float:
     """Seconds of the same network when the whole text goes through it for each new character; measured at some lengths."""
     shape, _ = read_settings(CONFIG, {})
-    model, tf = build(n_characters, shape), need("tensorflow", "keras")
+    model, tf = build(n_characters, shape), tensorflow()
     run, states = tf.function(lambda inputs: model(inputs, training=False)[0], reduce_retracing=True), empty_states(model, 1)
     every = min(WHOLE, length)
     for n in (1, 2):

@@ -4,7 +4,6 @@ It takes its state and gives it back, so that one and the same model trains over
 character at a time.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -12,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from scripts.files import need
+from scripts.components.keras_textcat import tensorflow
+from scripts.keras_files import load_keras
 
 Ids: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
@@ -29,17 +29,6 @@ class Shape(BaseModel):
     width: int = Field(ge=1)
     embedding: int = Field(ge=1)
     dropout: float = Field(ge=0, lt=1)
-
-
-def load_keras() -> Any:
-    """Keras, on TensorFlow.
-
-    Raises:
-        ValueError: "tensorflow is not installed ...".
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    need("tensorflow", "keras")
-    return need("keras", "keras")
 
 
 def build(n_characters: int, shape: Shape) -> Any:
@@ -77,7 +66,7 @@ class Network:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._run = need("tensorflow", "keras").function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+        self._run = tensorflow().function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
 
     def __call__(self, ids: Ids, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """(logits (n, length, n_characters), states) after ids (n, length)."""

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spacy.util import load_config
 
-from scripts.files import need
-from scripts.textgen.network import Network, Shape, build, empty_states, load_keras, shifted
+from scripts.components.keras_textcat import tensorflow
+from scripts.keras_files import load_keras
+from scripts.textgen.network import Network, Shape, build, empty_states, shifted
 
 Ids = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
@@ -101,7 +102,7 @@ class Trainer:
     """A model with its optimizer, and where the training stands."""
 
     def __init__(self, n_characters: int, shape: Shape, schedule: Schedule, seed: int) -> None:
-        keras, tf = load_keras(), need("tensorflow", "keras")
+        keras, tf = load_keras(), tensorflow()
         keras.utils.set_random_seed(seed)
         self.model = model = build(n_characters, shape)
         falling = max(1, schedule.max_steps - schedule.warmup)
