@@ -39,7 +39,7 @@ def train(
     min_count: Annotated[int, typer.Option(help="leave out links that fewer items have", min=1)] = 2,
     share: Annotated[float, typer.Option(help="share of the pairs to hold out to stop by, and to score by")] = 0.1,
     width: Annotated[int, typer.Option(help="numbers in an embedding", min=2)] = 256,
-    batch_size: Annotated[int, typer.Option(help="items in a batch", min=1)] = 128,
+    batch_size: Annotated[int, typer.Option(help="items in a batch; 0 for 128 to 512, by how many there are", min=0)] = 0,
     learn_rate: Annotated[float, typer.Option(help="of Adam")] = 0.01,
     weight_decay: Annotated[float, typer.Option(help="of the embeddings", min=0)] = 0.1,
     max_epochs: Annotated[int, typer.Option(help="at most", min=1)] = 100,

@@ -19,7 +19,7 @@ class Settings:
     """What a training depends on besides its pairs."""
 
     width: int = 256
-    batch_size: int = 128  # items
+    batch_size: int = 0  # items; 0 for a twentieth of them, 128 to 512: each step changes all embeddings, however few it saw
     learn_rate: float = 0.01
     weight_decay: float = 0.1
     max_candidates: int = 8_192  # links that a batch is scored with at most; above, those of its items, which stand for all
@@ -80,6 +80,7 @@ class Network:
 
         self.tf.config.experimental.enable_op_determinism()
         self.settings = settings
+        self.batch_size = settings.batch_size or min(max(pairs.shape[0] // 20, 128), 512)
         self.pairs = pairs.astype("f4").tocsr()
         frequencies = np.bincount(self.pairs.indices, minlength=pairs.shape[1])
         self.model = build_model(frequencies, pairs.shape[0], settings)
@@ -89,7 +90,7 @@ class Network:
         self.optimizer = keras.optimizers.AdamW(settings.learn_rate, weight_decay=settings.weight_decay)
         self.optimizer.exclude_from_weight_decay(var_list=[self.bias, self.log_scale])
         self.optimizer.build(self.variables)
-        self.log_odds = log_presence(frequencies, pairs.shape[0], settings.batch_size)
+        self.log_odds = log_presence(frequencies, pairs.shape[0], self.batch_size)
         self._step = self._traced()
 
     def batch(self, rows: Ints1d) -> tuple[Ints1d, Ints1d, Floats2d, Floats1d]:
@@ -134,8 +135,8 @@ class Network:
         """Train on every pair once, in an order that the number decides. Returns the mean loss of a pair."""
         order = np.random.default_rng([self.settings.seed, number]).permutation(self.pairs.shape[0])
         losses = []
-        for start in range(0, len(order), self.settings.batch_size):
-            rows, columns, targets, log_odds = self.batch(order[start : start + self.settings.batch_size])
+        for start in range(0, len(order), self.batch_size):
+            rows, columns, targets, log_odds = self.batch(order[start : start + self.batch_size])
             losses.append(self._step(rows.astype("i4"), columns.astype("i4"), targets, log_odds))
             if bar is not None:
                 bar.update(int(targets.sum()))
