@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from scripts.components.keras_textcat import fixed_bytes, tensorflow
-from scripts.files import write_bytes
 
 
 def load_keras() -> Any:
@@ -20,12 +19,12 @@ def load_keras() -> Any:
     return keras
 
 
-def write_keras(path: Path, model: Any) -> None:
-    """Write a model as .keras, in one step."""
+def keras_bytes(model: Any) -> bytes:
+    """A model as the content of a .keras file."""
     with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / "model.keras"
-        model.save(saved)
-        write_bytes(path, fixed_bytes(saved.read_bytes()))
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return fixed_bytes(path.read_bytes())
 
 
 def read_keras(path: Path) -> Any:

@@ -74,7 +74,7 @@ def train(
         "counts": dict(counts),
         "skipped": skipped.counts(),
     }
-    model = network.calibrated(calibration["slope"], calibration["offset"])
+    model = network.to_bytes(calibration["slope"], calibration["offset"])
     folders.write_trained(folder / "model", pairs, network.factors(), model, {**told, **facts, "seed": seed, "log": log})
     (folder / "checkpoint.npz").unlink(missing_ok=True)
     print(f"{folder / 'model'}: epoch {best['epoch']} of {len(log)}, recall@10 of dev {100 * best['recall']:.1f}%, {seconds:.0f} s")

@@ -10,7 +10,6 @@ import srsly
 from scipy import sparse
 
 from scripts.files import new_folder, restore_folder, write_bytes, write_json
-from scripts.keras_files import write_keras
 from scripts.movies.factors import Factors
 from scripts.movies.pairs import PARTS, Floats2d, Pairs
 
@@ -38,7 +37,7 @@ class Trained:
         return self.factors.links
 
 
-def write_trained(path: Path, pairs: Pairs, factors: Factors, model: Any, facts: dict[str, Any]) -> None:
+def write_trained(path: Path, pairs: Pairs, factors: Factors, model: bytes, facts: dict[str, Any]) -> None:
     """Write a folder with model.keras, embeddings.npz, names.json and train.json, whole or not at all."""
     arrays: dict[str, Any] = {"items": factors.items, "links": factors.links, "bias": factors.bias}
     for part in PARTS:
@@ -47,7 +46,7 @@ def write_trained(path: Path, pairs: Pairs, factors: Factors, model: Any, facts:
     out = io.BytesIO()
     np.savez(out, **arrays)
     with new_folder(path, MARKER) as new:
-        write_keras(new / "model.keras", model)
+        write_bytes(new / "model.keras", model)
         write_bytes(new / "embeddings.npz", out.getvalue())
         write_json(new / "names.json", {"titles": pairs.titles, "links": pairs.links})
         write_json(new / MARKER, {"format": FORMAT, **facts})

@@ -8,6 +8,7 @@ from scipy import sparse
 from scipy.special import gammaln
 
 from scripts.components.keras_textcat import tensorflow
+from scripts.keras_files import keras_bytes
 from scripts.movies.factors import Factors
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
 
@@ -161,12 +162,12 @@ class Network:
         for variable, value in zip((*self.variables, *self.optimizer.variables), state):
             variable.assign(value)
 
-    def calibrated(self, slope: float, offset: float) -> Any:
-        """The model, so that its probability is sigmoid(slope * score + offset)."""
+    def to_bytes(self, slope: float, offset: float) -> bytes:
+        """The .keras file of the model, probability = sigmoid(slope * score + offset); the same weights give the same bytes."""
         last = self.model.get_layer("probability")
         for variable, value in ((self.model.get_layer("scale").kernel, self.scale), (last.kernel, slope), (last.bias, offset)):
             variable.assign(np.full(variable.shape, value))
-        return self.model
+        return keras_bytes(self.model)
 
 
 def _unit(table: Floats2d) -> Floats2d:

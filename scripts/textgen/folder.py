@@ -10,7 +10,7 @@ import numpy as np
 import srsly
 
 from scripts.files import new_folder, restore_folder, write_bytes, write_json
-from scripts.keras_files import read_keras, write_keras
+from scripts.keras_files import keras_bytes, read_keras
 from scripts.textgen.characters import Characters
 from scripts.textgen.train import Arrays
 
@@ -29,7 +29,7 @@ class Saved:
 def save(folder: Path, saved: Saved) -> None:
     """Write a model folder in one step."""
     with new_folder(folder, marker=FACTS) as new:
-        write_keras(new / MODEL, saved.model)
+        write_bytes(new / MODEL, keras_bytes(saved.model))
         write_json(new / FACTS, {"characters": saved.characters.known, **saved.facts})
 
 
