@@ -128,7 +128,7 @@ def collect(folder: Path) -> list[Row]:
 
 def _row(entry: Entry, file: Path) -> Row:
     try:
-        metrics = srsly.read_json(file)
+        metrics = dict(srsly.read_json(file))
         values = [entry.value(metrics), entry.baseline[1](metrics) if entry.baseline else None]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file}: not a file of figures, or a damaged one: run {entry.workflow} again ({type(error).__name__})") from None

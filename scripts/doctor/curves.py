@@ -20,9 +20,14 @@ DEV_LOSS_RISEN = 1.25  # times the lowest
 
 
 def losses_of(curve: Curve) -> dict[str, list[float]]:
-    """The losses that are to fall, each value over as many batches."""
+    """The losses that are to fall, each value over as many batches; none where there are too few to say anything."""
     names = [name for name in curve.losses if name not in SHARED] or list(curve.losses)
-    return {name: curve.whole(name) for name in names}
+    return {name: values for name in names if len(values := curve.whole(name)) >= FEWEST}
+
+
+def main_loss(curve: Curve) -> str:
+    """The component whose loss is drawn."""
+    return next((name for name in curve.losses if name not in SHARED), next(iter(curve.losses)))
 
 
 def tail(values: list[float]) -> float:
@@ -53,7 +58,7 @@ def not_finite(case: Case) -> Finding | None:
             )
             return Finding("NaN or exploding loss", "serious", what, remedy)
     for name, values in losses_of(curve).items():
-        if len(values) >= FEWEST and tail(values) > EXPLODED * values[0] > 0:
+        if tail(values) > EXPLODED * values[0] > 0:
             what = f"the loss {name} grew from {values[0]:.3g} at the start to {tail(values):.3g} in the last third"
             return Finding("NaN or exploding loss", "serious", what, remedy)
     return None
@@ -68,7 +73,7 @@ def loss_stays(case: Case) -> Finding | None:
     if curve.score and (best > 0.9 or best - curve.score[0] > 0.1):
         return None
     for name, values in losses_of(curve).items():
-        if len(values) >= FEWEST and tail(values) > NOT_FALLEN[curve.unit] * values[0]:
+        if tail(values) > NOT_FALLEN[curve.unit] * values[0]:
             what = f"the loss {name} went from {values[0]:.3g} to {tail(values):.3g} (mean of the last third)"
             what += f", and the score from {percent(curve.score[0])} to {percent(best)} at best" if curve.score else ""
             remedy = (
@@ -87,7 +92,7 @@ def score_stays(case: Case) -> Finding | None:
     n_dev = len(case.dev.texts) if case.dev else 0
     chance = _chance(case) if n_dev else curve.score[0]
     margin = max(0.05, 1 / math.sqrt(n_dev)) if n_dev else 0.05  # two standard errors of a share near one half
-    if not falls or min(map(len, falls.values())) < FEWEST or best > chance + margin:
+    if not falls or best > chance + margin:
         return None
     name, values = next(iter(falls.items()))
     what = f"the loss {name} fell from {values[0]:.3g} to {tail(values):.3g}, but the best score on dev is {percent(best)}"

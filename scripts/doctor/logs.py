@@ -32,7 +32,7 @@ def read_log(path: Path) -> Curve:
         else:
             lines = _json_lines(path, text, notes)
             curve = _spacy(lines, notes) if "losses" in lines[0] else _keras(lines, notes)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: {NOT_A_LOG} ({type(error).__name__}: {error})") from None
     if not curve.steps or not curve.losses:
         raise ValueError(f"{path}: {NOT_A_LOG}")
@@ -78,6 +78,8 @@ def _history_lines(history: Any) -> list[dict[str, Any]]:
 
 def _number(value: Any) -> float:
     """A number of a log; null is what JSON writers make of NaN."""
+    if isinstance(value, str):
+        raise TypeError(f"{value[:20]!r} is no number")
     return float("nan") if value is None else float(value)
 
 

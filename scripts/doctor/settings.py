@@ -95,8 +95,9 @@ def from_keras(path: Path) -> Settings:
     compiled = config.get("compile_config") or {}
     optimizer = compiled.get("optimizer") or {}
     optimizer = optimizer if isinstance(optimizer, dict) else {"class_name": optimizer}
-    layers = config["config"].get("layers") or []
-    last: dict[str, Any] = next((layer["config"] for layer in reversed(layers) if "activation" in layer["config"]), {})
+    layers = [layer["config"] for layer in config["config"].get("layers") or []]
+    last: dict[str, Any] = next((layer for layer in reversed(layers) if "activation" in layer), {})
+    units = next((layer["units"] for layer in reversed(layers) if "units" in layer), 0)
     exclusive = {"softmax": True, "sigmoid": False}.get(_name(last.get("activation")))
     return Settings(
         family="keras",
@@ -104,7 +105,7 @@ def from_keras(path: Path) -> Settings:
         learn_rate=_keras_rate(optimizer.get("config", {}).get("learning_rate")),
         exclusive=exclusive,
         component=str(last.get("name", "")),
-        output=(_name(last.get("activation")), _name(compiled.get("loss")), int(last.get("units", 0))),
+        output=(_name(last.get("activation")), _name(compiled.get("loss")), int(units)),
     )
 
 
