@@ -57,7 +57,7 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
 
 
 def training_curve(
-    log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], unit: str = "step", dev_losses: Sequence[float] = ()
+    log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], unit: str = "step", first: int = 1, dev_losses: Sequence[float] = ()
 ) -> Figure:
     """Loss and dev scores over steps, with the best step marked.
 
@@ -65,18 +65,19 @@ def training_curve(
         log: lines of spaCy's JSONL log, each with "step", "losses", "scores" and "score".
         loss: the component whose loss to draw.
         scores: keys of the scores to draw, in percent as the log has them; with none there is no panel for them.
-        unit: "step", where spaCy's first loss is that of one batch and is left out, or "epoch".
+        unit: of the horizontal axis.
+        first: the first line whose loss is drawn; spaCy's first is that of one batch.
         dev_losses: of the dev data, a value for each line, or none.
     """
     width = 9 if scores else 5.5
     figure, panels = plt.subplots(1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False)
     left, right = panels[0][0], panels[0][-1]
-    steps, first = [line["step"] for line in log], 1 if unit == "step" else 0
+    steps = [line["step"] for line in log]
     left.plot(steps[first:], [line["losses"].get(loss) for line in log[first:]], color=COLOURS[1], label="train")
     if dev_losses:
         left.plot(steps, dev_losses, color=COLOURS[2], label="dev")
         left.legend(frameon=False)
-    left.set_title(f"loss of {loss} since the evaluation before" if first else "loss", loc="left", fontsize=11)
+    left.set_title(f"loss of {loss} since the evaluation before" if first else loss, loc="left", fontsize=11)
     left.set(xlabel=unit, ylim=(0, None))
     if not scores:
         return figure

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from typer.testing import CliRunner
 import scripts.components.training  # noqa: F401  what the configs name
 from scripts.corpus import write_docs
 from scripts.doctor.__main__ import FOUND_SERIOUS, app
+from scripts.doctor.case import Case
+from scripts.doctor.checks import examine
+from scripts.doctor.settings import from_config, read_config
+from scripts.doctor.texts import to_part
 from scripts.update.pipeline import extract_ner
-from tests.conftest import ROOT
+from tests.conftest import ROOT, weasel
 
 NLP = spacy.blank("en")
 COMMON = "the a of and it was is very this that my our your at on with for but so then again still quite never"
@@ -284,6 +289,13 @@ def test_a_log_cut_short_counts_as_far_as_it_is_whole(healthy_ner: Path, tmp_pat
     assert "note: the log ends within line 7: the 6 lines before it count" in done.output
 
 
+def test_the_log_of_textgen(tmp_path: Path) -> None:
+    lines = [{"step": 100 * i, "train_bits": 3 / i, "dev_bits": 2.0 + 0.2 * i, "best": i == 1, "sample": "for"} for i in range(1, 13)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = diagnose(tmp_path)
+    assert set(found) == {"overfitting"} and "lowest at step 100 of 1200 (2.2), then 4.1" in found["overfitting"]["what"]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -371,3 +383,62 @@ def test_layers_count_every_parameter_once(healthy_ner: Path) -> None:
 def test_the_log_that_the_project_ships() -> None:
     found = diagnose(ROOT / "assets" / "doctor" / "diverged")
     assert set(found) == {"loss does not fall", "learning rate out of range"}
+
+
+# Settings
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.name)
+def test_the_settings_that_the_project_ships_are_usual(config: Path) -> None:
+    settings = from_config(read_config(config))
+    assert examine(Case(settings=settings)) == [] and settings.learn_rate
+    assert settings.family == ("transformer" if "trf" in config.name else "linear" if "bow" in config.name else "network")
+
+
+@pytest.mark.parametrize(
+    ("config", "rate", "severity"),
+    [("ner_trf.cfg", 1e-3, "warning"), ("ner_trf.cfg", 0.01, "serious"), ("ner.cfg", 0.1, "warning"), ("textcat_bow.cfg", 0.1, "")],
+)
+def test_usual_learning_rates_depend_on_the_model(config: str, rate: float, severity: str) -> None:
+    block = read_config(ROOT / "configs" / config)
+    optimizer = block["training"]["optimizer"]
+    if isinstance(optimizer["learn_rate"], dict):
+        optimizer["learn_rate"]["initial_rate"] = rate
+    else:
+        optimizer["learn_rate"] = rate
+    found = examine(Case(settings=from_config(block)))
+    assert [finding.severity for finding in found] == ([severity] if severity else [])
+    assert all(f"the highest learning rate is {rate:g}" in finding.what for finding in found)
+
+
+def test_texts_longer_than_a_component_reads() -> None:
+    block = read_config(ROOT / "configs" / "textcat_keras.cfg")
+    block["components"]["textcat"]["model"]["max_length"] = 9
+    found = examine(Case(settings=from_config(block), train=to_part(texts(300, 1))))
+    assert [finding.name for finding in found] == ["texts cut by max length"]
+    assert "100% of the training texts have more than the 9 tokens that textcat takes: their end is not read" in found[0].what
+
+
+def test_texts_that_the_batcher_drops() -> None:
+    docs = [NLP.make_doc("word " * 3000), *texts(9, 1)]
+    found = examine(Case(settings=from_config(read_config(ROOT / "configs" / "ner_trf.cfg")), train=to_part(docs)))
+    told = {finding.name: finding.what for finding in found}["texts cut by max length"]
+    assert "10% of the training texts have more than the 2000 tokens that the batcher takes" in told
+
+
+@pytest.mark.slow
+def test_the_workflow_and_the_table_of_figures(trained: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(trained, project)
+    done = weasel(project, "doctor")
+    assert "training/ner/model-best" in done.stdout and "Look at training/doctor/report.html" in done.stdout
+    assert (project / "training" / "doctor" / "curve.png").exists() and "hashembed" in done.stdout
+    done = weasel(project, "doctor-examine", ".", "--vars.doctor.training", "assets/doctor/diverged", check=False)
+    assert done.returncode != 0 and "loss does not fall" in done.stdout
+    weasel(project, "report")
+    assert "patterns alone" in (project / "training" / "report" / "report.md").read_text()
+
+
+def test_in_a_fresh_clone_it_says_what_to_run_first(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["examine", str(tmp_path / "training" / "ner"), "--output", str(tmp_path / "doctor")])
+    assert done.exit_code == 1 and "python -m weasel run ner" in done.stderr and not (tmp_path / "doctor").exists()

@@ -28,11 +28,12 @@ class Curve:
     Args:
         unit: what `steps` counts.
         steps: when each evaluation was.
-        losses: of the training data since the evaluation before, by component. spaCy's first value is that of one batch.
+        losses: of the training data since the evaluation before, by component.
         dev_losses: of the dev data, or empty.
         scores: on dev, shares of 1.
         score: what the best step is chosen by, a share of 1; or empty.
         notes: what was left out of the log, and why.
+        first: the first evaluation whose losses cover as many batches as the later ones; spaCy has one after a single batch.
     """
 
     unit: Literal["step", "epoch"]
@@ -42,10 +43,11 @@ class Curve:
     scores: dict[str, list[float]] = field(default_factory=dict)
     score: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    first: int = 0
 
     def whole(self, name: str) -> list[float]:
         """The losses of a component that cover as many batches each."""
-        return self.losses[name][1:] if self.unit == "step" else self.losses[name]
+        return self.losses[name][self.first :]
 
 
 @dataclass(frozen=True)

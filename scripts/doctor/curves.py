@@ -8,10 +8,8 @@ from scripts.doctor.case import Case, Curve, Finding
 
 FEWEST = 4  # evaluations of a whole stretch each, below which a curve says nothing
 SHARED = ("tok2vec", "transformer")  # their "loss" is the size of the gradients that others send them
-NOT_FALLEN = {
-    "step": 0.9,
-    "epoch": 0.98,
-}  # of the loss at the start, left at the end; a Keras training may be one that goes on after a stop
+# Of the loss at the start, left at the end. A log without scores may be that of a training that goes on after a stop, near its end.
+NOT_FALLEN, NOT_FALLEN_UNSCORED = 0.9, 0.98
 FALLEN = 0.5
 EXPLODED = 30  # times the loss at the start; batches of spaCy's schedule grow tenfold, and with them losses that are sums
 LOST = 0.1  # of the best score, lost until the end
@@ -73,7 +71,7 @@ def loss_stays(case: Case) -> Finding | None:
     if curve.score and (best > 0.9 or best - curve.score[0] > 0.1):
         return None
     for name, values in losses_of(curve).items():
-        if tail(values) > NOT_FALLEN[curve.unit] * values[0]:
+        if tail(values) > (NOT_FALLEN if curve.score else NOT_FALLEN_UNSCORED) * values[0]:
             what = f"the loss {name} went from {values[0]:.3g} to {tail(values):.3g} (mean of the last third)"
             what += f", and the score from {percent(curve.score[0])} to {percent(best)} at best" if curve.score else ""
             remedy = (
@@ -121,10 +119,10 @@ def _late_loss(curve: Curve | None) -> str:
         return ""
     if curve.dev_losses:
         best, last = int(np.argmin(curve.dev_losses)), tail(curve.dev_losses)
-        lowest, loss = curve.dev_losses[best], curve.losses["loss"]
+        lowest, loss = curve.dev_losses[best], next(iter(curve.losses.values()))
         if best < 0.6 * len(curve.steps) and last > DEV_LOSS_RISEN * lowest and loss[-1] < 0.8 * loss[best]:
             return (
-                f"the loss on dev was lowest at epoch {curve.steps[best]} of {curve.steps[-1]} ({lowest:.3g}) and rose to {last:.3g}, "
+                f"the loss on dev was lowest at {curve.unit} {curve.steps[best]} of {curve.steps[-1]} ({lowest:.3g}), then {last:.3g}, "
                 f"while that on train fell from {loss[best]:.3g} to {loss[-1]:.3g}"
             )
         return ""
@@ -150,7 +148,7 @@ def _gap(case: Case) -> str:
 def ended_early(case: Case) -> Finding | None:
     """The log ends before any of the settings ends a training."""
     curve, ends = case.curve, case.settings.ends if case.settings else {}
-    if curve is None or curve.unit != "step" or not ends.get("max_steps") or ends.get("max_epochs"):
+    if curve is None or not curve.score or not ends.get("max_steps") or ends.get("max_epochs"):
         return None
     last, best = curve.steps[-1], curve.steps[int(np.nanargmax([0.0, *curve.score[1:]]))]
     by_patience = bool(ends["patience"]) and last - best >= ends["patience"]

@@ -1,10 +1,10 @@
-"""Read the log of a training: spaCy's JSONL, a Keras history (JSON, JSONL) or what Keras' CSVLogger writes."""
+"""Read the log of a training: spaCy's JSONL, that of `textgen`, a Keras history (JSON) or what Keras' CSVLogger writes."""
 
 import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from scripts.doctor.case import Curve
 
@@ -92,6 +92,7 @@ def _spacy(lines: list[dict[str, Any]], notes: list[str]) -> Curve:
         scores={key: [value / 100 for value in values] for key, values in _columns(line["scores"] for line in lines).items()},
         score=[_number(line["score"]) for line in lines],
         notes=notes,
+        first=1,
     )
 
 
@@ -101,13 +102,16 @@ def _columns(rows: Iterable[dict[str, Any]], keys: Iterable[str] = ()) -> dict[s
 
 
 def _keras(lines: list[dict[str, Any]], notes: list[str]) -> Curve:
-    columns = _columns(lines) if lines else {}
+    numbers = [key for key, value in lines[0].items() if value is None or isinstance(value, (int, float))] if lines else []
+    columns = _columns(lines, numbers) if numbers else {}
     scores = {name: values for name, values in columns.items() if name.startswith("val_") and any(key in name for key in BETTER_IF_HIGHER)}
+    loss, dev_loss = ("train_bits", "dev_bits") if "train_bits" in columns else ("loss", "val_loss")
+    unit: Literal["step", "epoch"] = "step" if "step" in columns else "epoch"
     return Curve(
-        unit="epoch",
-        steps=[int(epoch) for epoch in columns.get("epoch", range(len(lines)))],
-        losses={"loss": columns["loss"]} if lines else {},
-        dev_losses=columns.get("val_loss", []),
+        unit=unit,
+        steps=[int(step) for step in columns.get(unit, range(len(lines)))],
+        losses={loss: columns[loss]} if lines else {},
+        dev_losses=columns.get(dev_loss, []),
         scores=scores,
         score=next(iter(scores.values()), []),
         notes=notes,

@@ -67,7 +67,7 @@ def draw(curve: Curve) -> Figure:
         for i, step in enumerate(curve.steps)
     ]
     scores = sorted(curve.scores, key=lambda name: curve.scores[name] != curve.score)[:MOST_SCORES]  # first what the best step is chosen by
-    return plots.training_curve(lines, main_loss(curve), scores, curve.unit, curve.dev_losses)
+    return plots.training_curve(lines, main_loss(curve), scores, curve.unit, curve.first, curve.dev_losses)
 
 
 def render(data: dict[str, Any], curve: Path | None, layers: list[Layer], title: str) -> str:

@@ -4,10 +4,10 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from spacy.util import load_config, registry
 
 from scripts.doctor.case import Family, Settings
@@ -76,7 +76,7 @@ def _over(value: Any, steps: int) -> list[float]:
         return []
     try:
         schedule = registry.resolve({"schedule": value})["schedule"]
-        return [float(schedule(step=int(step))) for step in np.linspace(0, steps, 200)]
+        return [float(rate) for rate in islice(schedule, steps)]
     except Exception:  # a schedule of somebody else's, or one with wrong settings, which spaCy itself names
         return []
 
