@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from scripts.files import replacing
 
@@ -72,6 +73,8 @@ def training_curve(
     width = 9 if scores else 5.5
     figure, panels = plt.subplots(1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False)
     left, right = panels[0][0], panels[0][-1]
+    for panel in panels[0]:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     steps = [line["step"] for line in log]
     left.plot(steps[first:], [line["losses"].get(loss) for line in log[first:]], color=COLOURS[1], label="train")
     if dev_losses:

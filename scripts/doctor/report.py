@@ -66,7 +66,9 @@ def draw(curve: Curve) -> Figure:
         }
         for i, step in enumerate(curve.steps)
     ]
-    scores = sorted(curve.scores, key=lambda name: curve.scores[name] != curve.score)[:MOST_SCORES]  # first what the best step is chosen by
+    chosen_by_first = sorted(curve.scores, key=lambda name: curve.scores[name] != curve.score)
+    different = {tuple(curve.scores[name]): name for name in reversed(chosen_by_first)}  # cats_score and what it stands for are the same
+    scores = [name for name in chosen_by_first if name in different.values()][:MOST_SCORES]
     return plots.training_curve(lines, main_loss(curve), scores, curve.unit, curve.first, curve.dev_losses)
 
 
