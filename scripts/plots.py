@@ -74,7 +74,7 @@ def training_curve(
     figure, panels = plt.subplots(1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False)
     left, right = panels[0][0], panels[0][-1]
     for panel in panels[0]:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
     steps = [line["step"] for line in log]
     left.plot(steps[first:], [line["losses"].get(loss) for line in log[first:]], color=COLOURS[1], label="train")
     if dev_losses:

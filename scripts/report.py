@@ -28,7 +28,7 @@ class Entry:
         score: the name of the score.
         value: the score, of what the file holds.
         baseline: (its name, its score), where there is one.
-        unit: "%" where scores are shares of 1, which are shown as percent.
+        unit: "share" (of 1, shown as percent), "percent", "count", or what stands behind the number; "" for none.
     """
 
     workflow: str
@@ -37,7 +37,7 @@ class Entry:
     score: str
     value: Value
     baseline: tuple[str, Value] | None = None
-    unit: str = "%"
+    unit: str = "share"
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def show(value: float | None, unit: str) -> str:
     """A score as the table has it."""
     if value is None:
         return "-"
-    return {"%": f"{100 * value:.1f}%", "count": f"{value:,.0f}"}.get(unit, f"{value:.3f}{unit and ' ' + unit}")
+    shown = {"share": f"{100 * value:.1f}%", "percent": f"{value:.1f}%", "count": f"{value:,.0f}"}
+    return shown.get(unit, f"{value:.3f} {unit}".strip())
 
 
 def cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from typer.testing import CliRunner
+from weasel.util.config import load_project_config
 
-from scripts.report import ENTRIES, Row, app, cells, collect
+from scripts.report import ENTRIES, Row, app, cells, collect, show
+from tests.conftest import ROOT
+
+PROJECT = load_project_config(ROOT)
 
 NER = {"ents_f": 0.726, "patterns_alone": {"ents_f": 0.484}}
 TEXTCAT = {"cats_macro_f": 0.6, "variants": {"baseline": {"cats_macro_f": 0.59}}}
@@ -61,6 +65,18 @@ def test_damaged_figures_are_one_line(tmp_path: Path) -> None:
         done = CliRunner().invoke(app, ["collect", str(tmp_path), str(tmp_path / "out")])
         assert done.exit_code == 1 and "not a file of figures, or a damaged one: run ner again" in done.stderr
         assert done.stderr.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_every_file_of_scores_that_a_workflow_leaves_has_a_line() -> None:
+    outputs = {path for command in PROJECT["commands"] for path in command.get("outputs", []) if path.endswith("/metrics.json")}
+    known = {entry.file for entry in ENTRIES}
+    missing = [path for path in sorted(outputs) if not any(Path(path).match(f"training/{file}") for file in known)]
+    assert missing == [], "add a line to ENTRIES in scripts/report.py"
+    assert {entry.workflow for entry in ENTRIES} <= set(PROJECT["workflows"])
+
+
+def test_units() -> None:
+    assert [show(0.726, unit) for unit in ("share", "percent", "count", "", "bits")] == ["72.6%", "0.7%", "1", "0.726", "0.726 bits"]
 
 
 def test_with_nothing_there_all_is_not_run(tmp_path: Path) -> None:
