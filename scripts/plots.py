@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from scripts.files import replacing
 
@@ -56,24 +57,38 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
     return figure
 
 
-def training_curve(log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str]) -> Figure:
+def training_curve(
+    log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], unit: str = "step", first: int = 1, dev_losses: Sequence[float] = ()
+) -> Figure:
     """Loss and dev scores over steps, with the best step marked.
 
     Args:
-        log: lines of spaCy's JSONL log, each with "step", "losses" and "scores".
+        log: lines of spaCy's JSONL log, each with "step", "losses", "scores" and "score".
         loss: the component whose loss to draw.
-        scores: keys of the scores to draw, in percent as the log has them.
+        scores: keys of the scores to draw, in percent as the log has them; with none there is no panel for them.
+        unit: of the horizontal axis.
+        first: the first line whose loss is drawn; spaCy's first is that of one batch.
+        dev_losses: of the dev data, a value for each line, or none.
     """
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    width = 9 if scores else 5.5
+    figure, panels = plt.subplots(1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False)
+    left, right = panels[0][0], panels[0][-1]
+    for panel in panels[0]:
+        panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
     steps = [line["step"] for line in log]
-    left.plot(steps[1:], [line["losses"].get(loss) for line in log[1:]], color=COLOURS[1])
-    left.set_title(f"loss of {loss} since the evaluation before", loc="left", fontsize=11)
-    left.set(xlabel="step", ylim=(0, None))
+    left.plot(steps[first:], [line["losses"].get(loss) for line in log[first:]], color=COLOURS[1], label="train")
+    if dev_losses:
+        left.plot(steps, dev_losses, color=COLOURS[2], label="dev")
+        left.legend(frameon=False)
+    left.set_title(f"loss of {loss} since the evaluation before" if first else loss, loc="left", fontsize=11)
+    left.set(xlabel=unit, ylim=(0, None))
+    if not scores:
+        return figure
     for key, colour in zip(scores, COLOURS[1:]):
         right.plot(steps, [line["scores"].get(key) or 0 for line in log], color=colour, label=key)
     best = max(log, key=lambda line: line["score"] or 0)
-    right.axvline(best["step"], color="black", linewidth=0.8, linestyle=":", label=f"best: step {best['step']}")
+    right.axvline(best["step"], color="black", linewidth=0.8, linestyle=":", label=f"best: {unit} {best['step']}")
     right.set_title("scores on dev, %", loc="left", fontsize=11)
-    right.set(xlabel="step", ylim=(0, 103))
+    right.set(xlabel=unit, ylim=(0, 103))
     right.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

@@ -6,6 +6,7 @@ One Thinc model makes a vector of each Doc, and of a Span or Token as a small Do
 import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span, Token
 from spacy.training import Example
+from spacy.training.loggers import console_logger_v3
 from spacy.util import registry
 from spacy.vectors import Mode
 from spacy.vocab import Vocab
@@ -292,6 +294,13 @@ def create_scorer() -> Callable[..., dict[str, float]]:
         return {"similarity_spearman": spearman, "similarity_pearson": pearson}
 
     return score
+
+
+@registry.loggers("quicksilver.SimilarityLogger.v1")
+def create_logger(output_file: str) -> Any:
+    """Log to the console and to a JSONL file, which is begun anew. (`spacy train --code` takes one file, so this is not in training.py.)"""
+    Path(output_file).unlink(missing_ok=True)
+    return console_logger_v3(progress_bar="eval", output_file=output_file)
 
 
 @Language.factory(

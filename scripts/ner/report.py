@@ -1,17 +1,15 @@
 """One self-contained page about a training: scores, curve, errors as displaCy draws them, pattern statistics."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import spacy
 import srsly
 from spacy import displacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts import plots
+from scripts import pages, plots
 from scripts.corpus import read_docs
 from scripts.ner.evaluate import rows
 from scripts.ner.scores import errors
@@ -44,16 +42,15 @@ def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str
     counts = {kind: sum(len(kinds[kind]) for _, kinds in wrong) for kind in MEANING}
     figure = plots.training_curve(log, "ner", ("ents_p", "ents_r", "ents_f"))
     plots.save(figure, folder / "curve.png")
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True).get_template("report.html.jinja")
-    return page.render(
+    return pages.render(
+        Path(__file__).with_name("report.html.jinja"),
         title=title,
         metrics=metrics,
         systems=rows(metrics),
         split=srsly.read_json(corpus / "split.json"),
         stats=stats,
-        curve=_embed(folder / "curve.png"),
-        bars=_embed(folder / "scores.png"),
+        curve=pages.embed(folder / "curve.png"),
+        bars=pages.embed(folder / "scores.png"),
         errors=[(_draw_predicted(example, kinds), _draw_gold(example, kinds)) for example, kinds in wrong[:MOST_ERRORS]],
         n_wrong=len(wrong),
         n_shown=min(len(wrong), MOST_ERRORS),
@@ -61,10 +58,6 @@ def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str
         colours=COLOURS,
         meaning=MEANING,
     )
-
-
-def _embed(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _draw_predicted(example: Example, kinds: dict[str, list[Span]]) -> str:

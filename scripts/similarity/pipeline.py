@@ -61,7 +61,7 @@ def load_trained(path: str) -> tuple[Language, TextSimilarity]:
 
 
 def compose(new: Path, folder: Path) -> Language:
-    """Move what `spacy train` made into place: `folder`/pipeline.
+    """Move what `spacy train` made into place: `folder`/pipeline and `folder`/log.jsonl.
 
     Raises:
         ValueError: "... holds no trained model ...".
@@ -69,9 +69,10 @@ def compose(new: Path, folder: Path) -> Language:
     best = new / "model-best"
     if not best.exists():
         raise ValueError(f"{new} holds no trained model: run the training first")
-    vectors = load_config(best / "config.cfg", interpolate=True)["paths"]["vectors"]
+    paths = load_config(best / "config.cfg", interpolate=True)["paths"]
     nlp, _ = load_trained(str(best))
     with new_folder(folder / "pipeline") as pipeline:
         nlp.to_disk(pipeline)
-        keep_attr(pipeline, Path(vectors))
+        keep_attr(pipeline, Path(paths["vectors"]))
+    Path(paths["log"]).replace(folder / "log.jsonl")
     return nlp

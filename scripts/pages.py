@@ -1,0 +1,19 @@
+"""Pages of all workflows: one style (page.html.jinja), everything in one file."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+
+def render(template: Path, **values: Any) -> str:
+    """A page from a template, which extends page.html.jinja. What it is given is escaped."""
+    loader = jinja2.FileSystemLoader([template.parent, Path(__file__).parent])
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    return environment.get_template(template.name).render(**values)
+
+
+def embed(path: Path) -> str:
+    """A PNG as the source of an <img>."""
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()

@@ -1,0 +1,159 @@
+"""The doctor on Keras: histories, .keras files, layers; and a Keras network inside spaCy."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import srsly
+from typer.testing import CliRunner
+
+from scripts.doctor.__main__ import FOUND_SERIOUS, app
+from scripts.doctor.logs import read_log
+from tests.conftest import ROOT, run_module
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+ROWS, DEV = 300, 100
+X = np.random.default_rng(0).normal(size=(ROWS, 8)).astype("f4")
+POSITIVE = (X[:, 0] + X[:, 1] > 0).astype("f4")
+SEVERAL = (X[:, :3] > 0).astype("f4")
+NOISE = np.random.default_rng(1).integers(0, 2, ROWS).astype("f4")
+
+
+@dataclass(frozen=True)
+class Training:
+    folder: Path
+    found: dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def fit(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Training]:
+    """Fit a network of one hidden layer, leave history.csv and model.keras, and let the doctor look at them."""
+
+    def run(y: Any, optimizer: Any, activation: str = "sigmoid", loss: str = "binary_crossentropy", **sizes: int) -> Training:
+        folder = tmp_path_factory.mktemp("keras")
+        keras.utils.set_random_seed(0)
+        units = 1 if y.ndim == 1 else y.shape[1]
+        layers = [keras.layers.Input((8,)), keras.layers.Dense(sizes.get("hidden", 16), "relu"), keras.layers.Dense(units, activation)]
+        model = keras.Sequential(layers)
+        model.compile(optimizer, loss, metrics=["accuracy"])
+        log = keras.callbacks.CSVLogger(folder / "history.csv")
+        epochs, dev = sizes.get("epochs", 12), (X[-DEV:], y[-DEV:])
+        done = model.fit(X[:-DEV], y[:-DEV], validation_data=dev, epochs=epochs, verbose=0, callbacks=[log])
+        model.save(folder / "model.keras")
+        (folder / "history.json.txt").write_text(json.dumps(done.history))
+        return Training(folder, diagnose(folder))
+
+    return run
+
+
+def diagnose(*args: str | Path) -> dict[str, dict[str, str]]:
+    done = CliRunner().invoke(app, ["examine", *map(str, args), "--json"])
+    assert done.exit_code in (0, FOUND_SERIOUS), done.output
+    found = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.exit_code == (FOUND_SERIOUS if any(finding["severity"] == "serious" for finding in found.values()) else 0)
+    return found
+
+
+@pytest.fixture(scope="module")
+def healthy(fit: Callable[..., Training]) -> Training:
+    return fit(POSITIVE, keras.optimizers.Adam(0.01))
+
+
+def test_nothing_is_found_in_a_healthy_training(healthy: Training) -> None:
+    assert healthy.found == {}
+
+
+def test_the_history_as_json_is_the_same(healthy: Training, tmp_path: Path) -> None:
+    (healthy.folder / "history.json.txt").rename(tmp_path / "history.json")
+    from_csv, from_json = read_log(healthy.folder / "history.csv"), read_log(tmp_path / "history.json")
+    assert from_csv.unit == "epoch" and from_csv.score == from_csv.scores["val_accuracy"]
+    assert np.allclose(from_csv.dev_losses, from_json.dev_losses) and np.allclose(from_csv.losses["loss"], from_json.losses["loss"])
+
+
+def test_a_loss_that_is_no_number(fit: Callable[..., Training]) -> None:
+    found = fit(POSITIVE, keras.optimizers.SGD(1e20)).found
+    assert set(found) == {"NaN or exploding loss", "learning rate out of range"}
+    assert "12 of 12 evaluations, first at epoch 0" in found["NaN or exploding loss"]["what"]
+    assert "is 1e+20 (SGD, keras), usual is 0.0001 to 1" in found["learning rate out of range"]["what"]
+
+
+def test_a_loss_that_grows(tmp_path: Path) -> None:
+    srsly.write_jsonl(tmp_path / "log.jsonl", [{"epoch": i, "loss": 10.0 ** (i - 1), "val_loss": 1.0} for i in range(6)])
+    found = diagnose("--log", tmp_path / "log.jsonl")
+    assert found["NaN or exploding loss"]["what"] == "the loss loss grew from 0.1 at the start to 5.5e+03 in the last third"
+
+
+def test_noise_is_learned_by_heart(fit: Callable[..., Training]) -> None:
+    found = fit(NOISE, keras.optimizers.Adam(0.01), epochs=20, hidden=256).found
+    assert "overfitting" in found and set(found) <= {"overfitting", "loss falls, score does not"}
+    assert "the loss on dev was lowest at epoch" in found["overfitting"]["what"]
+
+
+def test_a_softmax_with_the_loss_of_several_labels(fit: Callable[..., Training]) -> None:
+    found = fit(SEVERAL, keras.optimizers.Adam(0.01), activation="softmax").found
+    assert set(found) == {"output does not fit the labels"}
+    assert "a softmax over 3 units, but the loss binary_crossentropy" in found["output does not fit the labels"]["what"]
+
+
+@pytest.mark.parametrize(
+    ("units", "activation", "loss", "words"),
+    [
+        (3, "sigmoid", "categorical_crossentropy", "a sigmoid for each of 3 units, but the loss categorical_crossentropy"),
+        (3, "softmax", keras.losses.BinaryCrossentropy(), "a softmax over 3 units, but the loss binary_crossentropy"),
+        (1, "softmax", "binary_crossentropy", "a softmax over one unit, which is always 1"),
+        (3, "softmax", keras.losses.CategoricalCrossentropy(), ""),
+        (3, "sigmoid", "binary_crossentropy", ""),
+        (1, "linear", "mse", ""),
+    ],
+)
+def test_which_activation_goes_with_which_loss(tmp_path: Path, units: int, activation: str, loss: Any, words: str) -> None:
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(units), keras.layers.Activation(activation)])
+    model.compile("adam", loss)
+    model.save(tmp_path / "model.keras")
+    found = diagnose("--model", tmp_path / "model.keras")
+    assert words in found["output does not fit the labels"]["what"] if words else found == {}
+
+
+def test_a_csv_cut_short_counts_as_far_as_it_is_whole(healthy: Training, tmp_path: Path) -> None:
+    text = (healthy.folder / "history.csv").read_text()
+    (tmp_path / "history.csv").write_text(text[:-5])
+    curve = read_log(tmp_path / "history.csv")
+    assert len(curve.steps) == 11 and curve.notes == ["the log ends within line 13: the 11 epochs before it count"]
+
+
+def test_layers_of_a_keras_file(healthy: Training) -> None:
+    done = CliRunner().invoke(app, ["layers", str(healthy.folder / "model.keras")])
+    assert "(any, 16)" in done.output and "(Dense)" in done.output
+    assert f"{8 * 16 + 16:,}" in done.output and f"{8 * 16 + 16 + 16 + 1}" in done.output
+
+
+def test_nothing_heavy_is_imported_for_findings(healthy: Training) -> None:
+    code = "import sys; from pathlib import Path; import scripts.doctor.__main__; from scripts.doctor.settings import from_keras"
+    code += f"; settings = from_keras(Path({str(healthy.folder)!r}, 'model.keras'))"
+    code += "; print(settings.optimizer, [name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
+    done = run_module(ROOT, "timeit", "-n", "1", "-r", "1", code)
+    assert done.stdout.startswith("Adam []"), done.stdout + done.stderr
+
+
+def test_layers_of_a_keras_network_inside_spacy() -> None:
+    import scripts.components.keras_textcat  # noqa: F401  what the config names
+    from scripts.doctor.layers import of_pipeline, total
+
+    nlp = spacy.blank("en")
+    network = {"@architectures": "quicksilver.KerasTextCat.v1", "exclusive_classes": True, "network": "cnn", "embeddings": "learned"}
+    sizes = {"rows": 50, "width": 4, "hidden": 3, "windows": [2], "max_length": 5, "dropout": 0.0}
+    nlp.add_pipe("textcat", config={"model": {**network, **sizes}})
+    doc = nlp.make_doc("good")
+    doc.cats = {"A": 1.0, "B": 0.0}
+    nlp.initialize(lambda: [spacy.training.Example(nlp.make_doc(doc.text), doc)])
+    layers = of_pipeline(nlp)
+    assert total(layers) == 50 * 4 + (2 * 4 * 3 + 3) + (3 * 2 + 2)
+    assert "embed (Embedding)" in [layer.name for layer in layers] and layers[0].parameters == total(layers)
