@@ -345,7 +345,7 @@ class KerasShim(Shim):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.keras"
             self._model.save(path)
-            return _fixed(path.read_bytes())
+            return fixed_bytes(path.read_bytes())
 
     def from_bytes(self, data: bytes) -> "KerasShim":
         """Load a .keras file, by safe_mode: layers of Keras alone, no code.
@@ -371,7 +371,7 @@ def _shim_of(data: bytes) -> KerasShim:
     return KerasShim(None).from_bytes(data)
 
 
-def _fixed(data: bytes) -> bytes:
+def fixed_bytes(data: bytes) -> bytes:
     """A .keras file (a zip) without what differs from run to run: dates, and addresses of objects in memory."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new:
