@@ -20,7 +20,7 @@ MEMBER = "Posts.xml"
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _TAIL = re.compile(rb"</posts>\s*\Z")
 _ROOT = re.compile(rb"<posts[\s/>]")
-_ENCODING = re.compile(rb"<\?xml[^>]*\bencoding=[\"']([^\"']*)")
+_ENCODING = re.compile(rb"<\?xml[^>]*\bencoding=[\"']([^\"']*)[\"']")
 
 Row = dict[str, str]
 Sink = Callable[[bytes, int], None]  # takes a piece of the XML, and how many bytes of the file were read so far
@@ -46,11 +46,8 @@ class Rows:
         if not self._in_rows:
             start = buffer.find(b"<row")
             self._check_head(buffer if start < 0 else buffer[:start], start >= 0)
-            if start < 0:
-                self._rest = buffer
-                return
-            self._in_rows, buffer = True, buffer[start:]
-        end = buffer.rfind(b"<row")
+            self._in_rows, buffer = start >= 0, buffer[max(0, start) :]
+        end = buffer.rfind(b"<row") if self._in_rows else 0
         self._rest = buffer[end:]
         if len(self._rest) > LONGEST_ROW:
             raise ValueError(f"{self.path}: no row ends within {LONGEST_ROW >> 20} MB: an XML bomb, or no dump")

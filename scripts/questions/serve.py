@@ -1,9 +1,8 @@
 """Questions like this one: an index over all titles, and one function that searches it. Neither TensorFlow nor scikit-learn is needed.
 
-from scripts.questions.serve import load
-
-match = load("training/questions")
-match("my espresso is sour", k=5)
+>>> from scripts.questions.serve import load
+>>> match = load("training/questions")
+>>> match("my espresso is sour", k=5)
 """
 
 from collections.abc import Sequence
@@ -19,19 +18,14 @@ import srsly
 from scripts.questions import lexical
 from scripts.questions.encoder import Encoder, read_encoders
 from scripts.questions.lexical import Setting
+from scripts.questions.nearest import CANDIDATES, Scan, top_k
 
 Floats1d = npt.NDArray[np.float32]
+Ints1d = npt.NDArray[np.int64]
 Floats2d = npt.NDArray[np.float32]
 FORMAT = 1  # of the files; other ones are refused
+LARGE = 100_000  # titles from which on the vectors are scanned as codes first
 MADE_BY = "run python -m weasel run questions-index"
-
-
-def top_k(scores: Floats1d, k: int) -> npt.NDArray[np.int64]:
-    """The places of the k highest of some scores, (n,), highest first, of equals the first; all of them where k is more."""
-    k = min(k, len(scores))
-    least = np.partition(scores, len(scores) - k)[len(scores) - k]
-    found = np.flatnonzero(scores >= least)
-    return found[np.argsort(-scores[found], kind="stable")[:k]]
 
 
 @dataclass
@@ -45,6 +39,7 @@ class Matcher:
     vectors: Floats2d  # (n, width): unit vectors of the titles
     bm25: lexical.Index
     letters: lexical.Index
+    scan: Scan | None  # codes of the vectors, of large indexes
 
     def __call__(self, question: str, k: int = 10) -> list[dict[str, Any]]:
         """The questions whose titles are most like a question.
@@ -63,21 +58,25 @@ class Matcher:
             raise ValueError(f"k is {k}: it must be 1 or more")
         if not question.strip():
             raise ValueError("the question is empty: give some words")
-        scores = self.scores(question)
+        places, scores = self._scores(question, k)
         if not scores.any():
             raise ValueError(f"no word of {question!r} is known: no title has one like it; use other words")
-        return [{"id": int(self.ids[i]), "title": self.titles[i], "score": round(float(scores[i]), 4)} for i in top_k(scores, k).tolist()]
+        best = top_k(scores, k)
+        pairs = zip(places[best].tolist(), scores[best].tolist())
+        return [{"id": int(self.ids[place]), "title": self.titles[place], "score": round(score, 4)} for place, score in pairs]
 
-    def scores(self, question: str) -> Floats1d:
-        """How well each title fits, (n,)."""
+    def _scores(self, question: str, k: int) -> tuple[Ints1d, Floats1d]:
+        """Places of titles, all or (of large indexes) those that words, letters or the tower put forward, and how well each fits."""
         found = np.zeros(len(self.titles), "f4")
-        if self.setting.bm25:
-            found += self.setting.bm25 * self.bm25.scores(question)
-        if self.setting.letters:
-            found += self.setting.letters * self.letters.scores(question)
-        if self.setting.tower:
-            found += self.setting.tower * (self.vectors @ self.encoder.encode([question])[0])
-        return found
+        for weight, index in ((self.setting.bm25, self.bm25), (self.setting.letters, self.letters)):
+            if weight:
+                found += weight * index.scores(question)
+        query = self.encoder.encode([question])[0]
+        if not self.scan:
+            return np.arange(len(found)), found + self.setting.tower * (self.vectors @ query)
+        n = max(CANDIDATES, 10 * k)
+        places = np.union1d(top_k(found, n), self.scan.candidates(query, n))
+        return places, found[places] + self.setting.tower * (self.vectors[places] @ query)
 
 
 def _identity(encoder: Encoder) -> int:
@@ -90,7 +89,10 @@ def write_index(
 ) -> None:
     """Write the index of titles into a folder: arrays as .npy, the rest as JSON."""
     np.save(folder / "ids.npy", np.array(ids, "i8"), allow_pickle=False)
-    np.save(folder / "vectors.npy", encoder.encode(titles), allow_pickle=False)
+    vectors = encoder.encode(titles)
+    np.save(folder / "vectors.npy", vectors, allow_pickle=False)
+    if len(titles) >= LARGE:
+        Scan.build(vectors).write(folder / "vectors.faiss")
     lexical.bm25(titles, setting.k1, setting.b, stop if setting.stop else frozenset()).write(folder / "bm25")
     lexical.tf_idf(titles, "letters").write(folder / "letters")
     about = {"format": FORMAT, "tower": _identity(encoder), "setting": asdict(setting), "titles": titles}
@@ -114,7 +116,8 @@ def load(folder: str | Path) -> Matcher:
         if about["format"] != FORMAT:
             raise ValueError
         ids, vectors = (np.load(index / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("ids", "vectors"))
-        found = [lexical.Index.read(index / name) for name in ("bm25", "letters")]
+        bm25, letters = (lexical.Index.read(index / name) for name in ("bm25", "letters"))
+        scan = Scan.read(index / "vectors.faiss") if len(ids) >= LARGE else None
         setting, made_with = Setting(**about["setting"]), about["tower"]
     except FileNotFoundError:
         raise ValueError(f"no index in {index}: {MADE_BY}") from None
@@ -122,4 +125,4 @@ def load(folder: str | Path) -> Matcher:
         raise ValueError(f"the index in {index} was made by another version or is damaged: {MADE_BY} again") from None
     if made_with != _identity(encoder):
         raise ValueError(f"the index in {index} was made with another model than that in {folder / 'model'}: {MADE_BY} again")
-    return Matcher(ids, about["titles"], setting, encoder, vectors, *found)
+    return Matcher(ids, about["titles"], setting, encoder, vectors, bm25, letters, scan)

@@ -7,8 +7,12 @@ _BLOCKS = {"p", "div", "blockquote", "ul", "ol", "table", "tr", "hr", *(f"h{n}" 
 _DROPPED = {"script", "style"}
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s+")
-_LINES = re.compile(r" *\n *")
-_EMPTY_LINES = re.compile(r"\n{3,}")
+_TIDY = (
+    (re.compile(r" {2,}"), " "),
+    (re.compile(r" ?\n ?"), "\n"),
+    (re.compile(r"^(-|\d+\.)\n+", re.M), r"\1 "),  # a paragraph in an item of a list
+    (re.compile(r"\n{3,}"), "\n\n"),
+)
 
 
 def words(text: str) -> list[str]:
@@ -17,30 +21,32 @@ def words(text: str) -> list[str]:
 
 
 class _Text(HTMLParser):
-    """Collects text: a blank line between blocks, "- " or a number in front of list items, code as it stands."""
+    """Collects the pieces of a text: those of code apart from the others."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
+        self.blocks: list[tuple[bool, list[str]]] = [(False, [])]  # (whether it is code, its pieces)
         self._lists: list[int | None] = []  # of ordered lists the number of the last item
-        self._code = 0  # depth of <pre>
         self._dropped = 0
 
+    def _add(self, piece: str) -> None:
+        self.blocks[-1][1].append(piece)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _BLOCKS or tag == "pre":
-            self.pieces.append("\n\n" if not (self._lists and tag in ("p", "ul", "ol")) else "\n")
         if tag == "pre":
-            self._code += 1
-        elif tag in ("ul", "ol"):
+            self.blocks.append((True, []))
+        elif tag in _BLOCKS:
+            self._add("\n" if self._lists else "\n\n")
+        if tag in ("ul", "ol"):
             self._lists.append(0 if tag == "ol" else None)
         elif tag == "li":
-            self.pieces.append(f"\n{self._bullet()} ")
+            self._add(f"\n{self._bullet()} ")
         elif tag == "br":
-            self.pieces.append("\n")
+            self._add("\n")
         elif tag == "img":
-            self.pieces.append(f" {dict(attrs).get('alt') or ''} ")
+            self._add(f" {dict(attrs).get('alt') or ''} ")
         elif tag in ("td", "th"):
-            self.pieces.append(" ")
+            self._add(" ")
         elif tag in _DROPPED:
             self._dropped += 1
 
@@ -51,32 +57,38 @@ class _Text(HTMLParser):
         return f"{number + 1}."
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "pre":
-            self._code = max(0, self._code - 1)
-        elif tag in ("ul", "ol") and self._lists:
+        if tag in ("ul", "ol") and self._lists:
             self._lists.pop()
+        if tag == "pre":
+            self.blocks.append((False, []))
+        elif tag in _BLOCKS and not (self._lists and tag == "p"):
+            self._add("\n\n")
         elif tag in _DROPPED:
             self._dropped = max(0, self._dropped - 1)
-        if tag == "pre" or tag in _BLOCKS:
-            self.pieces.append("\n\n" if not (self._lists and tag == "p") else "")
 
     def handle_data(self, data: str) -> None:
         if not self._dropped:
-            self.pieces.append(data if self._code else _SPACE.sub(" ", data))
+            self._add(data if self.blocks[-1][0] else _SPACE.sub(" ", data))
 
 
 def to_text(html: str) -> str:
     """Plain text of HTML.
 
-    Paragraphs are set apart by an empty line, items of lists begin with "- " or a number, code keeps its lines, an image leaves its
-    alternative text, links and emphasis leave what they enclose. Unclosed tags and unknown entities do no harm.
+    Paragraphs and code are set apart by empty lines, items of lists begin with "- " or a number, code keeps its lines and indents, an image
+    leaves its alternative text, links and emphasis leave what they enclose. Unclosed tags and unknown entities do no harm.
     """
     if "<" not in html and "&" not in html:
         return html.strip()
     parser = _Text()
     parser.feed(html)
     parser.close()
-    text = "".join(parser.pieces)
-    lines = text if "<pre" in html else _LINES.sub("\n", text)  # the indents of code stay
-    lines = re.sub(r"(?m)^(- |\d+\. )\n+", r"\1", lines)
-    return _EMPTY_LINES.sub("\n\n", re.sub(r"[ \t]+$", "", lines, flags=re.M)).strip()
+    return "\n\n".join(filter(None, (_tidy(code, "".join(pieces)) for code, pieces in parser.blocks)))
+
+
+def _tidy(code: bool, text: str) -> str:
+    """A block without superfluous white space."""
+    if code:
+        return text.strip("\n").rstrip()
+    for pattern, better in _TIDY:
+        text = pattern.sub(better, text)
+    return text.strip()

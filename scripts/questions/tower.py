@@ -38,7 +38,7 @@ class Settings:
     start: str = "lsa"  # where embeddings start: lsa, random, or a pipeline or vectors folder with word vectors
     vocabulary: int = 20_000  # words at most
     width: int = 128
-    text_words: int = 200  # words of a body or an answer that count
+    text_words: int = 120  # words of a body or an answer that count
     temperature: float = 0.05
     dropout: float = 0.2  # share of the words of a text that are left out at random while training
     learn_rate: float = 0.001
