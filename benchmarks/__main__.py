@@ -12,12 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ner, textcat, vectors, wikipedia
+from benchmarks import ner, questions, textcat, vectors, wikipedia
 from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
 WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {
     "ner": ner.run,
+    "questions": questions.run,
     "textcat": textcat.run,
     "vectors": vectors.run,
     "wikipedia": wikipedia.run,

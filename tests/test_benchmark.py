@@ -11,6 +11,7 @@ from scripts.corpus import read_texts
 
 PEERS = {
     "ner": ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"],
+    "questions": ["product and full argsort", "pandas, html.parser", "1x rows"],
     "textcat": ["Keras fit on arrays", "Keras on arrays"] * 2,
     "vectors": [
         "gensim, then spacy init vectors",
@@ -31,7 +32,9 @@ PEERS = {
 }
 
 
-@pytest.mark.parametrize("workflow", ["ner", *(pytest.param(noun, marks=pytest.mark.slow) for noun in ("textcat", "vectors", "wikipedia"))])
+@pytest.mark.parametrize(
+    "workflow", ["ner", *(pytest.param(noun, marks=pytest.mark.slow) for noun in ("questions", "textcat", "vectors", "wikipedia"))]
+)
 def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "benchmark.json"
     benchmark(output, scale=0.005, only=[workflow])
@@ -48,7 +51,7 @@ def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.
 def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="1"):
         benchmark(tmp_path / "benchmark.json", only=["nothing"])
-    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner, textcat, vectors, wikipedia\n"
+    assert capsys.readouterr().err == "Error: no benchmark of nothing: there is ner, questions, textcat, vectors, wikipedia\n"
     assert not (tmp_path / "benchmark.json").exists()
 
 

@@ -48,6 +48,8 @@ def read_encoders(folder: Path) -> tuple[Encoder, Encoder]:
     Raises:
         ValueError: "no model in ...", or "... was made by another version ...".
     """
+    if not (folder / "words.json").exists():
+        raise ValueError(f"no model in {folder}: {MADE_BY}")
     try:
         about: Any = srsly.read_json(folder / "words.json")
         if about["format"] != FORMAT:
@@ -55,8 +57,6 @@ def read_encoders(folder: Path) -> tuple[Encoder, Encoder]:
         tables = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("titles", "texts")]
         if any(len(table) != len(about["words"]) for table in tables):
             raise ValueError
-    except FileNotFoundError:
-        raise ValueError(f"no model in {folder}: {MADE_BY}") from None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         raise ValueError(f"the model in {folder} was made by another version or is damaged: {MADE_BY} again") from None
     return Encoder(about["words"], tables[0], about["titles"]), Encoder(about["words"], tables[1], about["texts"])

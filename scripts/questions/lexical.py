@@ -128,5 +128,5 @@ def bm25(texts: Sequence[str], k1: float = 1.5, b: float = 0.75, stop: frozenset
     places, (numbers, rows, counts), lengths = _count(texts, terms_of("words", stop))
     df = np.bincount(numbers, minlength=len(places))
     idf = np.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
-    saturation = counts / (counts + k1 * (1 - b + b * lengths[rows] / max(1e-9, lengths.mean())))
+    saturation = counts / (counts + k1 * (1 - b + b * lengths[rows] * len(texts) / max(1, lengths.sum())))
     return _index("words", stop, False, places, numbers, rows, saturation, idf, len(texts))

@@ -111,6 +111,8 @@ def load(folder: str | Path) -> Matcher:
     folder = Path(folder)
     encoder, _ = read_encoders(folder / "model")
     index = folder / "index"
+    if not (index / "index.json").exists():
+        raise ValueError(f"no index in {index}: {MADE_BY}")
     try:
         about: Any = srsly.read_json(index / "index.json")
         if about["format"] != FORMAT:
@@ -119,9 +121,7 @@ def load(folder: str | Path) -> Matcher:
         bm25, letters = (lexical.Index.read(index / name) for name in ("bm25", "letters"))
         scan = Scan.read(index / "vectors.faiss") if len(ids) >= LARGE else None
         setting, made_with = Setting(**about["setting"]), about["tower"]
-    except FileNotFoundError:
-        raise ValueError(f"no index in {index}: {MADE_BY}") from None
-    except (ValueError, KeyError, TypeError):
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
         raise ValueError(f"the index in {index} was made by another version or is damaged: {MADE_BY} again") from None
     if made_with != _identity(encoder):
         raise ValueError(f"the index in {index} was made with another model than that in {folder / 'model'}: {MADE_BY} again")

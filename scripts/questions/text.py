@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 _BLOCKS = {"p", "div", "blockquote", "ul", "ol", "table", "tr", "hr", *(f"h{n}" for n in range(1, 7))}
 _DROPPED = {"script", "style"}
 _WORD = re.compile(r"\w+")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"\s{2,}|[^\S ]")  # a single blank stays as it is
 _TIDY = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r" ?\n ?"), "\n"),

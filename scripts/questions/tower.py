@@ -203,6 +203,7 @@ def train(questions: Sequence[Question], dev: Sequence[Question], answers: Seque
         ValueError: "... too few pairs ...", and what `keras`, `choose_words` and `start_table` raise.
     """
     k = keras()
+    k.utils.clear_session()  # the names of layers are counted on, and are part of what is saved
     k.utils.set_random_seed(settings.seed)
     pairs, dev_pairs = (pairs_of(some, settings.positives) for some in (questions, dev))
     if len(pairs) < 2 or len(dev_pairs) < 2:
