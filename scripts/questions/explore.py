@@ -136,4 +136,4 @@ def _draw_years(axes: Any, questions: Any) -> None:
     axes.set_title("questions by year", loc="left", fontsize=11)
     axes.set_ylim(0, 1.25 * max(1, bottom.max()))
     axes.tick_params(axis="x", rotation=45 if len(years) > 8 else 0)
-    axes.legend(frameon=False, ncols=3, fontsize=9, loc="upper right")
+    axes.legend(frameon=False, ncols=3, fontsize=9, loc="upper right", handlelength=1, columnspacing=1)

@@ -16,7 +16,7 @@ from scripts.questions.text import to_text
 
 CODE = digest(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))  # what other code made is not kept
 QUESTION, ANSWER = "1", "2"  # PostTypeId
-LONGEST_BODY = 500_000  # characters of HTML; Stack Exchange takes 30,000
+LONGEST_BODY = 200_000  # characters of HTML; Stack Exchange takes 30,000
 BATCH = 1_000  # posts handed to the database at a time
 CACHE = 8_000  # kB that the database may hold
 FINGERPRINTED = 2**20  # bytes at either end of a dump that tell it from another

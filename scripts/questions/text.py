@@ -7,6 +7,7 @@ _BLOCKS = {"p", "div", "blockquote", "ul", "ol", "table", "tr", "hr", *(f"h{n}" 
 _DROPPED = {"script", "style"}
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s{2,}|[^\S ]")  # a single blank stays as it is
+_COMMENT = re.compile(r"<!--.*?-->", re.S)
 _TIDY = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r" ?\n ?"), "\n"),
@@ -79,8 +80,11 @@ def to_text(html: str) -> str:
     """
     if "<" not in html and "&" not in html:
         return html.strip()
+    commented, end, rest = html.rpartition("-->")
+    html = (_COMMENT.sub("", commented + end) + rest).replace("<!", "&lt;!")
+    closed, end, rest = html.rpartition(">")
     parser = _Text()
-    parser.feed(html)
+    parser.feed(closed + end + rest.replace("<", "&lt;"))  # html.parser takes minutes for some thousand tags that never close
     parser.close()
     return "\n\n".join(filter(None, (_tidy(code, "".join(pieces)) for code, pieces in parser.blocks)))
 
