@@ -14,7 +14,7 @@ from scripts.questions import extract
 from scripts.questions.nearest import Scan, top_k
 
 SAMPLE = Path("assets/questions/Posts.xml")
-TITLES, WIDTH, K = 1_000_000, 128, 10
+TITLES, WIDTH, K = 1_000_000, 64, 10
 QUERIES = 50
 COPIES = 400  # of the sample: 90 MB
 CAP = 10**9

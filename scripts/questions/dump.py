@@ -145,7 +145,8 @@ def open_dump(path: Path) -> BinaryIO:
 
 
 def _unpack(path: Path, file: BinaryIO, sink: Sink, cap: int) -> None:
-    """Push Posts.xml out of an archive. py7zr decodes some MB at a time; nothing is written to disk.
+    """Push Posts.xml out of an archive. Nothing is written to disk. py7zr decodes a MB of the archive at a time: some MB of text, of a bomb
+    128 MB.
 
     Raises:
         ValueError: "... is damaged or cut short ...", "... holds ...: refused ...", "... holds no Posts.xml ...", "... unpacks to ...".

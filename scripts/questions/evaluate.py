@@ -21,7 +21,8 @@ from scripts.questions.text import words
 
 Floats1d = npt.NDArray[np.float64]
 Floats2d = npt.NDArray[np.float32]
-TF_IDF, BM25, LETTERS, AVERAGED, TOWER, HYBRID = "tf-idf", "BM25", "tf-idf of letters", "averaged vectors", "tower", "hybrid"
+TF_IDF, BM25, LETTERS, BOTH = "tf-idf", "BM25", "tf-idf of letters", "BM25 + letters"
+AVERAGED, TOWER, HYBRID = "averaged vectors", "tower", "hybrid"
 TOP = 10
 RESAMPLES = 2_000
 TF_IDF_GRID = [(kind, stop) for kind in ("words", "pairs") for stop in (False, True)]
@@ -131,7 +132,8 @@ def rank_all(
         LETTERS: lexical_scores(lexical.tf_idf(task.texts, "letters"), task.titles),
         TOWER: tower_scores(towers, task),
     }
-    scores[HYBRID] = setting.bm25 * scores[BM25] + setting.letters * scores[LETTERS] + setting.tower * scores[TOWER]
+    scores[BOTH] = setting.bm25 * scores[BM25] + setting.letters * scores[LETTERS]
+    scores[HYBRID] = scores[BOTH] + setting.tower * scores[TOWER]
     return {name: ranks(values, task.right) for name, values in scores.items()}, setting, (kind, left_out)
 
 

@@ -37,7 +37,7 @@ class Settings:
     positives: str = "both"  # what belongs to a title: body, answer or both
     start: str = "lsa"  # where embeddings start: lsa, random, or a pipeline or vectors folder with word vectors
     vocabulary: int = 20_000  # words at most
-    width: int = 128
+    width: int = 64
     text_words: int = 120  # words of a body or an answer that count
     temperature: float = 0.05
     dropout: float = 0.2  # share of the words of a text that are left out at random while training
