@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import movies, ner, textcat, textgen, vectors, wikipedia
+from benchmarks import movies, ner, questions, textcat, textgen, vectors, wikipedia
 from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
 WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {
     "movies": movies.run,
     "ner": ner.run,
+    "questions": questions.run,
     "textcat": textcat.run,
     "textgen": textgen.run,
     "vectors": vectors.run,

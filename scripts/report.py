@@ -108,6 +108,24 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("vectors", "vectors/metrics.json", "analogies", "accuracy", path("analogies", "all", "accuracy")),
     Entry("vectors", "vectors/metrics.json", "WordSim-353", "Spearman", path("similarities", "WordSim-353", "spearman"), unit=""),
     Entry("wikipedia", "wikipedia/report.json", "pages with the infobox", "pages", path("pages"), unit="count"),
+    Entry(
+        "movies",
+        "movies/metrics.json",
+        "held-out links",
+        "recall@10",
+        path("recall"),
+        ("popularity", path("methods", "popularity", "recall")),
+    ),
+    Entry(
+        "questions",
+        "questions/metrics.json",
+        "right answer among all",
+        "MRR",
+        path("systems", "hybrid", "mrr"),
+        ("BM25", path("systems", "BM25", "mrr")),
+        unit="percent",
+    ),
+    Entry("textgen", "textgen/metrics.json", "dev text", "per character", path("dev_bits"), ("n-grams", path("ngram_bits")), unit="bits"),
 )
 
 

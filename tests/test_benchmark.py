@@ -12,6 +12,7 @@ from scripts.corpus import read_texts
 PEERS = {
     "movies": ["generator of pairs, Keras fit"] * 2,
     "ner": ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"],
+    "questions": ["product and full argsort", "pandas, html.parser", "1x rows"],
     "textcat": ["Keras fit on arrays", "Keras on arrays"] * 2,
     "textgen": ["one-hot, 2 x 512 LSTM", "the whole text again for each"],
     "vectors": [
