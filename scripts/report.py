@@ -125,6 +125,9 @@ ENTRIES: tuple[Entry, ...] = (
         ("BM25", path("systems", "BM25", "mrr")),
         unit="percent",
     ),
+    Entry(
+        "questions", "questions-folds/metrics.json", "the same, each held out once", "MRR", path("systems", "hybrid", "mrr"), unit="percent"
+    ),
     Entry("textgen", "textgen/metrics.json", "dev text", "per character", path("dev_bits"), ("n-grams", path("ngram_bits")), unit="bits"),
 )
 

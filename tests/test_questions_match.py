@@ -12,6 +12,7 @@ import pytest
 import srsly
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from scripts.keras_files import load_keras
 from scripts.questions import encoder, evaluate, lexical, serve, tower
 from scripts.questions.__main__ import app
 from scripts.questions.evaluate import HYBRID, TF_IDF, Task, make_task, ranks, summarize
@@ -176,7 +177,7 @@ def test_pairs_are_of_the_kind_asked_for() -> None:
 
 
 def test_a_text_of_the_same_question_is_no_negative() -> None:
-    keras = tower.keras()
+    keras = load_keras()
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(4, 2, 3)).astype("f4")
     group = np.array([[0], [1], [0], [2]])
@@ -188,7 +189,7 @@ def test_a_text_of_the_same_question_is_no_negative() -> None:
 
 
 def test_the_arrays_are_the_keras_model(trained_towers: Path, questions_file: Path) -> None:
-    keras = tower.keras()
+    keras = load_keras()
     tf = tower.tensorflow()
     known = read_questions(questions_file)
     titles = [question.title for question in known] + ["zyxwv unknown", "sour " * 100]
