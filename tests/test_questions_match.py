@@ -12,6 +12,7 @@ import pytest
 import srsly
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from scripts.components.keras_textcat import tensorflow
 from scripts.keras_files import load_keras
 from scripts.questions import encoder, evaluate, lexical, serve, tower
 from scripts.questions.__main__ import app
@@ -190,7 +191,7 @@ def test_a_text_of_the_same_question_is_no_negative() -> None:
 
 def test_the_arrays_are_the_keras_model(trained_towers: Path, questions_file: Path) -> None:
     keras = load_keras()
-    tf = tower.tensorflow()
+    tf = tensorflow()
     known = read_questions(questions_file)
     titles = [question.title for question in known] + ["zyxwv unknown", "sour " * 100]
     texts = [question.body for question in known] + ["espresso " * 200, "x"]
