@@ -1,5 +1,6 @@
 """Recommender from links: reading, held-out pairs, training, ranking, and the steps on the project's own films."""
 
+import itertools
 import json
 import re
 import subprocess
@@ -437,22 +438,22 @@ def test_a_damaged_folder_says_what_to_run(films: Path, tmp_path: Path, trained:
 
 @pytest.mark.slow
 def test_the_workflow_runs_from_end_to_end(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project")
-    weasel(project, "movies", ".", "--vars.movies.max_epochs", "3", "--vars.movies.width", "32")
+    project = copy_project(tmp_path)
+    weasel(project, "movies", ".", "--vars.movies.max_epochs", "20")
     made = project / "training" / "movies"
     for file in ("metrics.json", "scores.png", "neighbours.jsonl", "recommend.json", "rate.json", "tsne.png", "model/model.keras"):
         assert (made / file).stat().st_size > 100, file
     metrics = srsly.read_json(made / "metrics.json")
-    assert {"popularity", "svd", "ours"} <= set(metrics["methods"]) and metrics["recommend"]["recall"] > 0.2
-    assert "nothing changed" in weasel(project, "movies-train", ".", "--vars.movies.max_epochs", "3", "--vars.movies.width", "32").stdout
+    assert {"popularity", "svd", "ours"} <= set(metrics["methods"]) and metrics["recommend"]["recall"] > 0.6
+    assert "Skipping" in weasel(project, "movies-train", ".", "--vars.movies.max_epochs", "20").stdout
 
 
 @pytest.mark.slow
 def test_books_above_popularity_and_at_least_level_with_svd() -> None:
     pairs = of_books(0)
     network, _ = training.train(pairs, Settings())
-    settings = (found for found in evaluate.by_svd(pairs.train, 0) if "frequency^-0.5, rows" in found[0])  # the best of all on three seeds
-    _, svd = evaluate.best_of(settings, pairs, "SVD")
+    some = itertools.islice(evaluate.by_svd(pairs.train, 0, (256,)), 6)  # the sixth is what dev chose of all on three seeds
+    _, svd = evaluate.best_of(some, pairs, "SVD")
     popular, theirs, ours = (
         measure(*ranks(factors, pairs.train, pairs.test))["recall"]
         for factors in (evaluate.popularity(pairs.train), svd, network.factors())

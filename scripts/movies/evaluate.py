@@ -30,7 +30,7 @@ def popularity(train: sparse.csr_matrix) -> Factors:
     return Factors(np.zeros((n_items, 1), "f4"), np.zeros((n_links, 1), "f4"), np.bincount(train.indices, minlength=n_links).astype("f4"))
 
 
-def by_svd(train: sparse.csr_matrix, seed: int) -> Iterator[tuple[str, Factors]]:
+def by_svd(train: sparse.csr_matrix, seed: int, widths: tuple[int, ...] = WIDTHS) -> Iterator[tuple[str, Factors]]:
     """Truncated SVD of the matrix of pairs (exact, by ARPACK): ranks, weights of links, ways to weigh them back.
 
     Of each weighting one decomposition is made: a smaller rank is its beginning.
@@ -39,12 +39,12 @@ def by_svd(train: sparse.csr_matrix, seed: int) -> Iterator[tuple[str, Factors]]
     lengths = np.bincount(np.repeat(np.arange(train.shape[0]), np.diff(train.indptr)), minlength=train.shape[0])
     idf = np.log(train.shape[0] / frequencies) + 0.1
     weights = {f"frequency^-{power}": frequencies**-power for power in POWERS} | {"idf": idf}
-    largest = min(WIDTHS[-1], min(train.shape) - 1)
+    largest = min(widths[-1], min(train.shape) - 1)
     for name, weight in weights.items():
         for rows, row_weight in (("", np.ones(len(lengths))), (", rows of length 1", lengths**-0.5)):
             svd = TruncatedSVD(largest, algorithm="arpack", random_state=seed)
             left = svd.fit_transform(sparse.diags(row_weight) @ train @ sparse.diags(weight))
-            for width in dict.fromkeys(min(width, largest) for width in WIDTHS):
+            for width in dict.fromkeys(min(width, largest) for width in widths):
                 for back in (False, True) if name != "frequency^-0.0" else (False,):
                     links = svd.components_[:width].T / (weight[:, None] if back else 1)
                     told = f"rank {width}, weight {name}{rows}{', weighed back' if back else ''}"

@@ -18,7 +18,7 @@ from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.network import Network, Settings
 from scripts.movies.pairs import Floats1d, Pairs
 
-NEGATIVES = 50  # for each held-out pair, that the probability is made from
+NEGATIVES, MOST_NEGATIVES = 50, 1_000_000  # for each held-out pair, and at most, that the probability is made from
 SAVE_SECONDS = 30.0  # between two checkpoints
 
 
@@ -129,7 +129,7 @@ def _sample(known: sparse.csr_matrix, held_out: sparse.csr_matrix, seed: int) ->
     """(items, links, whether true, weight) of held-out pairs and of some that are not true."""
     rows, columns = held_out.nonzero()
     random, (n_items, n_links) = np.random.default_rng(seed), known.shape
-    drawn = random.integers(0, n_items * n_links, NEGATIVES * len(rows))
+    drawn = random.integers(0, n_items * n_links, min(NEGATIVES * len(rows), MOST_NEGATIVES))
     true = known.tocoo()
     drawn = drawn[~np.isin(drawn, true.row.astype("i8") * n_links + true.col)]
     labels = np.concatenate([np.ones(len(rows), bool), np.zeros(len(drawn), bool)])
