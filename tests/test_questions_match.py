@@ -223,6 +223,16 @@ def test_words_of_held_out_titles_are_unknown_unless_an_answer_has_them() -> Non
     assert {line["epoch"] for line in towers.log} == set(range(1, len(towers.log) + 1))
 
 
+@pytest.mark.parametrize("learn_rate", [1e30, 0.0])
+def test_training_that_helps_nothing_leaves_the_start(learn_rate: float) -> None:
+    known = [Question(n, f"why is shot {n} sour", f"it tastes sour and thin {n}", ("grind finer for a sweet shot",), 0) for n in range(12)]
+    towers = tower.train(known[:8], known[8:], [], tower.Settings(width=4, epochs=2, learn_rate=learn_rate, start="random"))
+    start = tower.start_table(towers.titles.words, [], tower.Settings(width=4, start="random"))[tower.RESERVED :]
+    assert towers.best == 0 and np.isfinite(towers.titles.table).all()
+    directions = start / np.linalg.norm(start, axis=1, keepdims=True)
+    assert towers.titles.encode(towers.titles.words) == pytest.approx(directions, abs=1e-5)
+
+
 @pytest.mark.parametrize(("start", "why"), [("en", "en has no vectors"), ("nothing_here", "no language or pipeline called")])
 def test_a_start_without_vectors_is_refused(start: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
@@ -383,17 +393,24 @@ def test_a_large_index_gives_what_a_small_one_gives(trained_towers: Path, questi
 # Whole
 
 
-def test_the_hybrid_is_no_worse_than_its_parts_on_questions_that_choose_it(trained_towers: Path, questions_file: Path) -> None:
+def test_the_setting_is_the_best_of_those_tried(trained_towers: Path, questions_file: Path) -> None:
     known = read_questions(questions_file)
     towers = encoder.read_encoders(trained_towers / "model")
     parts = split(known, 0.15, 0.2, 0)
     setting, _ = evaluate.choose(known, parts, towers, "en")
-    task: Task = make_task(known, parts.dev)
-    index = lexical.bm25(task.texts, setting.k1, setting.b, evaluate.stop_words("en") if setting.stop else frozenset())
-    bm25 = evaluate.lexical_scores(index, task.titles)
-    letters = evaluate.lexical_scores(lexical.tf_idf(task.texts, "letters"), task.titles)
-    mixed = setting.bm25 * bm25 + setting.letters * letters + setting.tower * evaluate.tower_scores(towers, task)
-    assert evaluate.mrr(ranks(mixed, task.right)) >= evaluate.mrr(ranks(bm25, task.right)) - 1e-6
+    stop = evaluate.stop_words("en") if setting.stop else frozenset()
+    found = {}
+    for name, numbers in (("both", sorted(parts.train + parts.dev)), ("dev", parts.dev)):
+        task: Task = make_task(known, numbers)
+        words, letters = lexical.bm25(task.texts, setting.k1, setting.b, stop), lexical.tf_idf(task.texts, "letters")
+        scores = [evaluate.lexical_scores(index, task.titles) for index in (words, letters)]
+        mixed = setting.bm25 * scores[0] + setting.letters * scores[1]
+        with_tower = mixed + setting.tower * evaluate.tower_scores(towers, task)
+        found[name] = [evaluate.mrr(ranks(each, task.right)) for each in (scores[0], mixed, with_tower)]
+    assert found["both"][1] >= found["both"][0] - 1e-6
+    assert found["dev"][2] >= found["dev"][1] - 1e-6
+    parts.test.clear()
+    assert evaluate.choose(known, parts, towers, "en")[0] == setting, "test questions chose"
 
 
 @pytest.mark.slow

@@ -28,7 +28,17 @@ Questions = Annotated[Path, typer.Argument(help="JSONL file that extract wrote")
 Folder = Annotated[Path, typer.Argument(help="training folder of the workflow")]
 Lang = Annotated[str, typer.Option(help="language code, for stop words")]
 DevShare = Annotated[float, typer.Option(help="share of the questions to choose by", min=0.01, max=0.5)]
-Positives = Literal["body", "answer", "both"]
+DEFAULT = tower.Settings()
+Positives = Annotated[Literal["body", "answer", "both"], typer.Option("--positives", help="what belongs to a title")]
+Start = Annotated[str, typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors")]
+Vocabulary = Annotated[int, typer.Option(help="words at most", min=1)]
+Width = Annotated[int, typer.Option(help="of the vectors, unless start names some", min=2)]
+TextWords = Annotated[int, typer.Option(help="words of a body or an answer that count", min=1)]
+Temperature = Annotated[float, typer.Option(help="of the softmax", min=0.001)]
+Dropout = Annotated[float, typer.Option(help="share of words left out while training", min=0, max=0.9)]
+LearnRate = Annotated[float, typer.Option(help="of Adam", min=0)]
+BatchSize = Annotated[int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)]
+Epochs = Annotated[int, typer.Option(help="at most", min=1)]
 Seed = Annotated[int, typer.Option(help="for the draws")]
 
 
@@ -72,16 +82,16 @@ def explore(
 def train(
     questions: Questions,
     folder: Folder,
-    positives: Annotated[Positives, typer.Option(help="what belongs to a title: the body, the answers, or both")] = "both",
-    start: Annotated[str, typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors")] = "lsa",
-    vocabulary: Annotated[int, typer.Option(help="words at most", min=1)] = tower.Settings.vocabulary,
-    width: Annotated[int, typer.Option(help="of the vectors, unless start names some", min=2)] = tower.Settings.width,
-    text_words: Annotated[int, typer.Option(help="words of a body or an answer that count", min=1)] = tower.Settings.text_words,
-    temperature: Annotated[float, typer.Option(help="of the softmax", min=0.001)] = tower.Settings.temperature,
-    dropout: Annotated[float, typer.Option(help="share of words left out while training", min=0, max=0.9)] = tower.Settings.dropout,
-    learn_rate: Annotated[float, typer.Option(help="of Adam", min=0)] = tower.Settings.learn_rate,
-    batch_size: Annotated[int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)] = tower.Settings.batch_size,
-    epochs: Annotated[int, typer.Option(help="at most", min=0)] = tower.Settings.epochs,
+    positives: Positives = "both",
+    start: Start = "lsa",
+    vocabulary: Vocabulary = DEFAULT.vocabulary,
+    width: Width = DEFAULT.width,
+    text_words: TextWords = DEFAULT.text_words,
+    temperature: Temperature = DEFAULT.temperature,
+    dropout: Dropout = DEFAULT.dropout,
+    learn_rate: LearnRate = DEFAULT.learn_rate,
+    batch_size: BatchSize = DEFAULT.batch_size,
+    epochs: Epochs = DEFAULT.epochs,
     dev_share: DevShare = 0.15,
     test_share: Annotated[float, typer.Option(help="share of the questions to score by", min=0.01, max=0.5)] = 0.2,
     seed: Seed = 0,
@@ -118,15 +128,24 @@ def folds(
     questions: Questions,
     output: Annotated[Path, typer.Argument(help="folder for metrics.json and scores.png")],
     n_folds: Annotated[int, typer.Option(help="parts; each is held out once", min=2)] = 5,
-    positives: Annotated[Positives, typer.Option(help="what belongs to a title: the body, the answers, or both")] = "both",
-    start: Annotated[str, typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors")] = "lsa",
+    positives: Positives = "both",
+    start: Start = "lsa",
+    vocabulary: Vocabulary = DEFAULT.vocabulary,
+    width: Width = DEFAULT.width,
+    text_words: TextWords = DEFAULT.text_words,
+    temperature: Temperature = DEFAULT.temperature,
+    dropout: Dropout = DEFAULT.dropout,
+    learn_rate: LearnRate = DEFAULT.learn_rate,
+    batch_size: BatchSize = DEFAULT.batch_size,
+    epochs: Epochs = DEFAULT.epochs,
     dev_share: DevShare = 0.15,
     lang: Lang = "en",
     seed: Seed = 0,
 ) -> None:
     """The same with every question held out once: a tower for each fold."""
     known = read_questions(questions)
-    metrics = cross.validate(known, n_folds, dev_share, tower.Settings(positives=positives, start=start, seed=seed), lang)
+    options = (positives, start, vocabulary, width, text_words, temperature, dropout, learn_rate, batch_size, epochs, seed)
+    metrics = cross.validate(known, n_folds, dev_share, tower.Settings(*options), lang)
     Console(width=None if Console().is_terminal else 110).print(evaluating.to_table(metrics))
     print(evaluating.gain_line(metrics))
     plots.save(evaluating.draw(metrics), output / "scores.png")

@@ -194,7 +194,10 @@ def draw(metrics: Mapping[str, Any]) -> Figure:
         label: {name.replace(" ", "\n", 1): systems[name][key] for name in systems}
         for key, label in (("mrr", "MRR"), ("recall", f"recall@{TOP}"))
     }
-    return plots.bars(groups, f"The right one of {metrics['answers']:,} answers, {metrics['questions']} questions held out", "%")
+    figure = plots.bars(groups, f"The right one of {metrics['answers']:,} answers, {metrics['questions']} questions held out", "%")
+    axes = figure.axes[0]
+    axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # below names of two lines
+    return figure
 
 
 def to_json(setting: Setting, tf_idf: tuple[str, bool]) -> dict[str, Any]:

@@ -218,8 +218,8 @@ def train(questions: Sequence[Question], dev: Sequence[Question], answers: Seque
     callbacks = [stopping, k.callbacks.LambdaCallback(on_epoch_end=note)]
     options = {"batch_size": settings.batch_size, "epochs": settings.epochs, "verbose": 0, "callbacks": callbacks}
     both.fit(*encoded, validation_data=dev_encoded, **options)
-    best = min(range(len(log)), key=lambda i: log[i]["dev_loss"])
-    if log[best]["dev_loss"] >= at_start:  # then no epoch helped, and the start is kept
+    best = min(range(len(log)), key=lambda i: np.nan_to_num(log[i]["dev_loss"], nan=np.inf))
+    if not log[best]["dev_loss"] < at_start:  # then no epoch helped, or the loss is no number, and the start is kept
         both.set_weights(first)
         best = -1
     rows, title_weights, text_weights = (np.asarray(layer.get_weights()[0])[RESERVED:] for layer in network.layers)
