@@ -10,7 +10,7 @@ from benchmarks.ner import COMMENTS, N_PATTERNS, made_up_patterns, made_up_texts
 from scripts.corpus import read_texts
 
 PEERS = {
-    "movies": ["generator of pairs, Keras fit"] * 2,
+    "movies": ["generator of pairs, Keras fit"] * 3,
     "ner": ["spaCy's Matcher", "spaCy's tokenizer alone", "1 process", "1x texts"],
     "questions": ["product and full argsort", "pandas, html.parser", "1x rows"],
     "textcat": ["Keras fit on arrays", "Keras on arrays"] * 2,

@@ -254,7 +254,7 @@ def test_a_checkpoint_of_other_pairs_is_not_gone_on_from(tmp_path: Path, monkeyp
         training.train(of_films(seed=seed), Settings(width=4, max_epochs=1), tmp_path / "c.npz", lambda line: seen.append(line["epoch"]))
     (tmp_path / "c.npz").write_bytes(b"damaged")
     training.train(of_films(), Settings(width=4, max_epochs=1), tmp_path / "c.npz", lambda line: seen.append(line["epoch"]))
-    assert seen == [1, 1, 1]
+    assert seen == [0, 1] * 3
 
 
 def test_the_keras_model_gives_the_probability_of_the_arrays(films: Path, trained: folder.Trained) -> None:

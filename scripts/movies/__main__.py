@@ -65,7 +65,7 @@ def train(
     network, log = training.train(pairs, settings, folder / "checkpoint.npz", _print_epoch)
     seconds = time.perf_counter() - start
     calibration = training.calibrate(network.factors(), pairs, seed)
-    best = max(log, key=lambda line: line["recall"])
+    best = training.best_of(log)
     facts = {"scale": network.scale, "best_epoch": best["epoch"], "dev_recall": best["recall"], "calibration": calibration}
     told = {
         "items": len(pairs.titles),
@@ -77,11 +77,12 @@ def train(
     model = network.to_bytes(calibration["slope"], calibration["offset"])
     folders.write_trained(folder / "model", pairs, network.factors(), model, {**told, **facts, "seed": seed, "log": log})
     (folder / "checkpoint.npz").unlink(missing_ok=True)
-    print(f"{folder / 'model'}: epoch {best['epoch']} of {len(log)}, recall@10 of dev {100 * best['recall']:.1f}%, {seconds:.0f} s")
+    print(f"{folder / 'model'}: epoch {best['epoch']} of {log[-1]['epoch']}, recall@10 of dev {100 * best['recall']:.1f}%, {seconds:.0f} s")
 
 
 def _print_epoch(line: dict[str, Any]) -> None:
-    print(f"epoch {line['epoch']}: loss {line['loss']:.3f}, recall@10 of dev {100 * line['recall']:.1f}%", flush=True)
+    loss = f", loss {line['loss']:.3f}" if line["epoch"] else ""
+    print(f"epoch {line['epoch']}{loss}: recall@10 of dev {100 * line['recall']:.1f}%", flush=True)
 
 
 @app.command()

@@ -31,8 +31,8 @@ class Checkpoint:
         self.key = digest(json.dumps(asdict(settings)).encode() + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
         self.saved = time.monotonic()
 
-    def read(self) -> tuple[list[Any], list[Any], dict[str, Any]] | None:
-        """(state, best state, facts), or None where there is nothing to go on from."""
+    def read(self) -> tuple[list[Any], list[Any], list[dict[str, Any]]] | None:
+        """(state, best state, log), or None where there is nothing to go on from."""
         if self.path is None or not self.path.exists():
             return None
         try:
@@ -42,13 +42,13 @@ class Checkpoint:
                 found = [arrays[f"arr_{number}"] for number in range(facts["n_arrays"])]
         except Exception:  # damaged by other hands: zipfile, numpy and json each raise their own
             return None
-        return (found[n_best:], found[:n_best], facts) if facts["key"] == self.key else None
+        return (found[n_best:], found[:n_best], facts["log"]) if facts["key"] == self.key else None
 
-    def write(self, state: list[Any], best: list[Any], facts: dict[str, Any], at_once: bool = False) -> None:
+    def write(self, state: list[Any], best: list[Any], log: list[dict[str, Any]]) -> None:
         """Save, unless that was done a moment ago."""
-        if self.path is None or (not at_once and time.monotonic() - self.saved < SAVE_SECONDS):
+        if self.path is None or time.monotonic() - self.saved < SAVE_SECONDS:
             return
-        told = {**facts, "key": self.key, "n_best": len(best), "n_arrays": len(best) + len(state)}
+        told = {"log": log, "key": self.key, "n_best": len(best), "n_arrays": len(best) + len(state)}
         out = io.BytesIO()
         np.savez(out, *best, *state, facts=np.asarray(json.dumps(told)))
         write_bytes(self.path, out.getvalue())
@@ -64,7 +64,7 @@ def train(
         pairs: to train on, and to stop by.
         settings: of the model and its training.
         checkpoint: file that a killed run leaves, and that the next goes on from.
-        after: called with the facts of each epoch.
+        after: called with the facts of each epoch; 0 is the start, where all that is known is how often each link occurs.
 
     Returns:
         the network, and for each epoch its number, loss, recall and mrr of dev.
@@ -73,28 +73,39 @@ def train(
         ValueError: "the loss is nan ...".
     """
     network, saved = Network(pairs.train, settings), Checkpoint(checkpoint, pairs, settings)
-    facts: dict[str, Any] = {"log": [], "best": -1}
+    some = sample(pairs.dev, settings.seed)
+
+    def state_of(epoch: int, loss: float | None) -> dict[str, Any]:
+        dev = measure(*ranks(network.factors(), pairs.train, pairs.dev, some), n_resamples=0)
+        return {"epoch": epoch, "loss": loss, "recall": dev["recall"], "mrr": dev["mrr"]}
+
     best: list[Any] = network.state()[: len(network.variables)]
     if (found := saved.read()) is not None:
-        state, best, facts = found
+        state, best, log = found
         network.restore(state)
-        print(f"{checkpoint}: goes on after epoch {len(facts['log'])}")
-    some = sample(pairs.dev, settings.seed)
-    log: list[dict[str, Any]] = facts["log"]
-    while len(log) < settings.max_epochs and len(log) - facts["best"] <= settings.patience:
-        with progress_bar(f"epoch {len(log) + 1}", pairs.train.nnz, "pair") as bar:
-            loss = network.epoch(len(log), bar)
+        print(f"{checkpoint}: goes on after epoch {log[-1]['epoch']}")
+    else:
+        log = [state_of(0, None)]  # the biases alone: popularity
+        if after is not None:
+            after(log[0])
+    while (done := log[-1]["epoch"]) < settings.max_epochs and done - best_of(log)["epoch"] < settings.patience:
+        with progress_bar(f"epoch {done + 1}", pairs.train.nnz, "pair") as bar:
+            loss = network.epoch(done, bar)
         if not np.isfinite(loss):
-            raise ValueError(f"the loss is {loss} in epoch {len(log) + 1}: lower vars.movies.learn_rate")
-        dev = measure(*ranks(network.factors(), pairs.train, pairs.dev, some), n_resamples=0)
-        log.append({"epoch": len(log) + 1, "loss": loss, "recall": dev["recall"], "mrr": dev["mrr"]})
-        if facts["best"] < 0 or dev["recall"] > log[facts["best"]]["recall"]:
-            facts["best"], best = len(log) - 1, network.state()[: len(network.variables)]
-        saved.write(network.state(), best, facts)
+            raise ValueError(f"the loss is {loss} in epoch {done + 1}: lower vars.movies.learn_rate")
+        log.append(state_of(done + 1, loss))
+        if best_of(log) is log[-1]:
+            best = network.state()[: len(network.variables)]
+        saved.write(network.state(), best, log)
         if after is not None:
             after(log[-1])
     network.restore(best)
     return network, log
+
+
+def best_of(log: list[dict[str, Any]]) -> dict[str, Any]:
+    """The facts of the first epoch with the highest recall."""
+    return max(log, key=lambda line: line["recall"])
 
 
 def calibrate(factors: Factors, pairs: Pairs, seed: int) -> dict[str, Any]:
