@@ -79,6 +79,18 @@ def write_jsonl(path: Path, lines: Iterable[Any]) -> None:
     write_text(path, "".join(srsly.json_dumps(line) + "\n" for line in lines))
 
 
+def check_new_folder(path: Path, marker: str = "") -> None:
+    """See that `new_folder` may take the place of what is there: to be called before long work.
+
+    Raises:
+        ValueError: "... is a file ..." or "... holds other things ...".
+    """
+    if path.is_file():
+        raise ValueError(f"{path} is a file: give a folder, which will be made")
+    if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
+        raise ValueError(f"{path} holds other things than what is to be written: give another folder")
+
+
 @contextmanager
 def new_folder(path: Path, marker: str = "") -> Iterator[Path]:
     """A folder to fill that takes the place of `path` when the block ends well; else `path` stays as it was.
@@ -88,12 +100,9 @@ def new_folder(path: Path, marker: str = "") -> Iterator[Path]:
         marker: a file that is in each folder of this kind: a folder with other things in it is not replaced.
 
     Raises:
-        ValueError: "... is a file ..." or "... holds other things ...".
+        ValueError: as `check_new_folder` does.
     """
-    if path.is_file():
-        raise ValueError(f"{path} is a file: give a folder, which will be made")
-    if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
-        raise ValueError(f"{path} holds other things than what is to be written: give another folder")
+    check_new_folder(path, marker)
     part = sibling(path)
     remove(part)
     part.mkdir(parents=True)

@@ -388,7 +388,9 @@ def test_the_log_that_the_project_ships() -> None:
 # Settings
 
 
-@pytest.mark.parametrize("config", sorted((ROOT / "configs").glob("*.cfg")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "config", sorted(file for file in (ROOT / "configs").glob("*.cfg") if "[nlp]" in file.read_text("utf8")), ids=lambda path: path.name
+)
 def test_the_settings_that_the_project_ships_are_usual(config: Path) -> None:
     settings = from_config(read_config(config))
     assert examine(Case(settings=settings)) == [] and settings.learn_rate

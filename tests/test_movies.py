@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -413,11 +414,11 @@ def test_bad_items_are_one_line_and_leave_nothing(write_jsonl: Write, tmp_path: 
     [
         (["neighbours", "FOLDER", "--title", "Vertigoo"], "did you mean Vertigo"),
         (["recommend", "FOLDER", "--likes", " | "], "nothing is liked"),
-        (["rate", str(FILMS), "FOLDER", "--score", "properties.imdb"], "no item that was trained has properties.imdb"),
+        (["rate", str(FILMS), "FOLDER", "--score", "properties.imdb"], "no item that was trained has 'properties.imdb'"),
         (["rate", str(FILMS), "FOLDER", "--score", "properties.director"], "0 items have a score"),
-        (["plot", str(FILMS), "FOLDER", "--colour", "nothing"], "no item that was trained has nothing"),
+        (["plot", str(FILMS), "FOLDER", "--colour", "nothing"], "no item that was trained has 'nothing'"),
         (["neighbours", "NOWHERE", "--title", "Alien"], "run movies-train first"),
-        (["train", "nowhere.jsonl", "NOWHERE"], "nowhere.jsonl does not exist: vars.movies.items"),
+        (["train", "nowhere.jsonl", "NOWHERE"], "nowhere.jsonl is no file: vars.movies.items"),
         (["train", str(FILMS), "NOWHERE", "--share", "0.5"], "vars.movies.share is 0.5"),
     ],
 )
@@ -434,6 +435,40 @@ def test_a_damaged_folder_says_what_to_run(films: Path, tmp_path: Path, trained:
         (tmp_path / "model" / name).write_bytes(content)
         with pytest.raises(ValueError, match="run movies-train again"):
             folder.read_trained(tmp_path / "model")
+
+
+def test_brackets_in_titles_are_no_markup(tmp_path: Path) -> None:
+    lines = [{"title": f"[bold]{i}[/b] [/x]", "links": [f"[{i % 3}/]", f"b{i % 4}", f"c{i % 5}"], "score": i} for i in range(40)]
+    srsly.write_jsonl(tmp_path / "i.jsonl", lines)
+    code, out, err = run("train", tmp_path / "i.jsonl", tmp_path / "f", "--max-epochs", "1", "--width", "4")
+    assert code == 0, err
+    for args in (["neighbours", tmp_path / "f", "--title", "[bold]3[/b] [/x]"], ["rate", tmp_path / "i.jsonl", tmp_path / "f"]):
+        code, out, err = run(*args)
+        assert code == 0 and ("[bold]" in out or "[0/]" in out), err
+
+
+def test_items_without_the_property_of_groups_are_scored_all_the_same(films: Path, tmp_path: Path) -> None:
+    shutil.copytree(films / "model", tmp_path / "model")
+    code, out, err = run("evaluate", FILMS, tmp_path, "--group", "properties.publisher")
+    assert code == 0 and "no item has properties.publisher" in out, err
+    assert "recommend" not in srsly.read_json(tmp_path / "metrics.json")
+
+
+def test_embeddings_that_are_no_numbers_end_the_training() -> None:
+    with pytest.raises(ValueError, match=r"no numbers any more after epoch 1|the loss is"):
+        training.train(of_films(), Settings(width=4, learn_rate=1e38, max_epochs=3))
+
+
+def test_a_folder_with_other_things_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/thesis.txt").write_text("mine")
+    code, out, err = run("train", FILMS, tmp_path)
+    assert code == 1 and "holds other things" in err and "epoch" not in out and (tmp_path / "model/thesis.txt").exists()
+
+
+@pytest.mark.parametrize("value", [10**400, float("nan"), float("inf"), "9" * 400, [[[7]]], True, None, {}, "none"])
+def test_what_is_no_finite_number_is_none(value: Any) -> None:
+    assert number_of(value) is None
 
 
 @pytest.mark.slow

@@ -359,6 +359,31 @@ def test_extract_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 
 
+def test_a_dump_that_was_mended_in_the_middle_is_read_again(tmp_path: Path) -> None:
+    dump = tmp_path / "Posts.xml"
+    dump.write_bytes(SAMPLE.read_bytes())
+    before = extract.settings_of(dump, GIGABYTE, 0)
+    assert extract.settings_of(dump, GIGABYTE, 0) == before
+    time.sleep(0.02)
+    dump.write_bytes(SAMPLE.read_bytes())
+    assert extract.settings_of(dump, GIGABYTE, 0) != before
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(extract.Store, "_flush", full)
+    assert "twice the dump's size must be free" in fails(capsys, "extract", SAMPLE, tmp_path / "q.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dates_of_several_zones_can_be_explored(tmp_path: Path) -> None:
+    dates = ["2020-01-01T00:00:00", "2021-01-01T00:00:00+05:00", "1999"]
+    records, _ = read(posts(tmp_path, *(question(i, CreationDate=date) for i, date in enumerate(dates, start=1))), tmp_path)
+    assert sum(summarize(*to_frames(records))["by_year"].values()) == 3
+
+
 def test_a_database_that_a_killed_run_left_does_no_harm(tmp_path: Path) -> None:
     left = tmp_path / ".q.sqlite.part"
     with sqlite3.connect(left) as base:

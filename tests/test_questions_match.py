@@ -83,6 +83,16 @@ def test_too_few_questions_are_said_to_be() -> None:
         split([make(1), make(2, answers=()), make(3, answers=())], 0.2, 0.2, 0)
 
 
+@pytest.mark.parametrize(
+    "line", ['{"id": 1}', '{"title": 7}', '{"body": null}', '{"id": "2"}', '{"score": "a"}', '{"answers": [{"id": 3}]}']
+)
+def test_lines_of_the_wrong_kinds_are_named(line: str, tmp_path: Path) -> None:
+    sound = {"id": 1, "title": "t", "body": "b", "score": 1, "date": "2020", "tags": [], "views": None, "answers": []}
+    srsly.write_jsonl(tmp_path / "q.jsonl", [sound, {**sound, "id": 2, **srsly.json_loads(line)}])
+    with pytest.raises(ValueError, match=r"q.jsonl:2: (is no question|has the id 1, which was there before)"):
+        read_questions(tmp_path / "q.jsonl")
+
+
 @pytest.mark.parametrize("line", ['{"id": 1}', '{"id": 1, "title": "t", "body": "b", "answers": 3}', "[]", "{"])
 def test_lines_that_are_no_question_are_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text(line + "\n")

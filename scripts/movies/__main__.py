@@ -11,7 +11,7 @@ import typer
 
 from scripts import plots
 from scripts.corpus import Skipped
-from scripts.files import one_line_errors, write_json, write_jsonl
+from scripts.files import check_new_folder, one_line_errors, write_json, write_jsonl
 from scripts.movies import evaluate as evaluating
 from scripts.movies import folder as folders
 from scripts.movies import neighbours as near
@@ -26,7 +26,7 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 
 Items = Annotated[Path, typer.Argument(help="JSONL with a title and links a line, such as wikipedia-extract writes")]
 Folder = Annotated[Path, typer.Argument(help="training folder of the workflow; the model lies in its folder model")]
-Seed = Annotated[int, typer.Option(help="for the draws")]
+Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 Count = Annotated[int, typer.Option(help="how many", min=1)]
 SkipBad = Annotated[bool, typer.Option(help="leave out bad lines and count them")]
 
@@ -40,7 +40,7 @@ def train(
     share: Annotated[float, typer.Option(help="share of the pairs to hold out to stop by, and to score by")] = 0.1,
     width: Annotated[int, typer.Option(help="numbers in an embedding", min=2)] = 256,
     batch_size: Annotated[int, typer.Option(help="items in a batch; 0 for 128 to 512, by how many there are", min=0)] = 0,
-    learn_rate: Annotated[float, typer.Option(help="of Adam")] = 0.01,
+    learn_rate: Annotated[float, typer.Option(help="of Adam", min=0)] = 0.01,
     weight_decay: Annotated[float, typer.Option(help="of the embeddings", min=0)] = 0.1,
     max_epochs: Annotated[int, typer.Option(help="at most", min=1)] = 100,
     patience: Annotated[int, typer.Option(help="epochs without a better recall before training ends", min=1)] = 6,
@@ -53,6 +53,7 @@ def train(
 
     if not 0 < share < 0.4:
         raise ValueError(f"vars.movies.share is {share}: it must lie between 0 and 0.4")
+    check_new_folder(folder / "model", folders.MARKER)
     skipped, counts = Skipped(), Counter[str]()
     read = read_items(items, skipped if skip_bad else None, counts)
     pairs = pairing.split(*pairing.to_matrix(read, min_count, counts), share, seed)
@@ -101,6 +102,8 @@ def evaluate(
     told = {**found["ours"], "methods": found, "calibration": trained.facts["calibration"]}
     evaluating.print_table(found)
     evaluating.print_calibration(trained.facts["calibration"])
+    if group and not any(value is not None for value in values):
+        print(f"no item has {group}: recommend is not checked; vars.movies.group names the property")
     if groups := recommending.groups_of(values):
         told["recommend"] = {"group": group, **recommending.check(trained, groups, seed)}
         recommending.print_check(told["recommend"])
@@ -111,9 +114,15 @@ def evaluate(
 def _values(path: Path, trained: folders.Trained, name: str, skip_bad: bool) -> list[Any]:
     """Of each item that was trained the value of a property; None where there is none."""
     of_title = {item.title: value_of(item.record, name) for item in read_items(path, Skipped() if skip_bad else None)}
-    values = [of_title.get(title) for title in trained.pairs.titles]
+    return [of_title.get(title) for title in trained.pairs.titles]
+
+
+def _some_values(path: Path, trained: folders.Trained, name: str, skip_bad: bool) -> list[Any]:
+    values = _values(path, trained, name, skip_bad)
     if all(value is None for value in values):
-        raise ValueError(f"no item that was trained has {name} in {path}: check the property's name, or run movies-train with these items")
+        raise ValueError(
+            f"no item that was trained has {name!r} in {path}: check the property's name, or run movies-train with these items"
+        )
     return values
 
 
@@ -164,7 +173,7 @@ def rate(
 ) -> None:
     """Predict a score by ridge regression, beside the mean, and name the links that speak for more or less."""
     trained = folders.read_trained(folder / "model")
-    numbers = [number_of(value) for value in _values(items, trained, score, skip_bad)]
+    numbers = [number_of(value) for value in _some_values(items, trained, score, skip_bad)]
     scored = np.asarray([row for row, number in enumerate(numbers) if number is not None], "i8")
     coefficients, told = rating.rate(trained.items[scored], np.asarray([numbers[row] for row in scored], "f8"), seed)
     links = rating.telling_links(trained, coefficients)
@@ -183,7 +192,7 @@ def plot(
 ) -> None:
     """Draw the items as points of a plane (t-SNE), coloured by a property."""
     trained = folders.read_trained(folder / "model")
-    values = _values(items, trained, colour, skip_bad)
+    values = _some_values(items, trained, colour, skip_bad)
     weights = np.diff(trained.pairs.train.indptr)
     rows = np.sort(np.argsort(-weights, kind="stable")[: plotting.MOST_DRAWN])
     if len(rows) < plotting.FEWEST:

@@ -1,6 +1,7 @@
 """Read items and what they link to: what `wikipedia-extract` writes, or any JSONL with a title and links."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,12 +33,10 @@ def read_items(path: Path, skipped: Skipped | None = None, counts: Counter[str] 
         counts: takes note of items that are left out though their lines are sound.
 
     Raises:
-        ValueError: "... does not exist ...", "FILE:LINE: no "title" ...", "FILE:LINE: no list of "links" ...", "FILE: no item ...".
+        ValueError: "... is no file ...", "FILE:LINE: no "title" ...", "FILE:LINE: no list of "links" ...", "FILE: no item ...".
     """
     if not path.is_file():
-        raise ValueError(
-            f"{path} does not exist: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract"
-        )
+        raise ValueError(f"{path} is no file: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract")
     counts = Counter() if counts is None else counts
     items: dict[str, Item] = {}
     with progress_bar("items", path.stat().st_size, "B") as bar:
@@ -84,21 +83,21 @@ def value_of(record: dict[str, Any], name: str) -> Any:
 
 
 def number_of(value: Any) -> float | None:
-    """A number, or the first in a string ("207 minutes", "1,024 pages") or in a list of strings; None where there is none."""
+    """A number, or the first in a string ("207 minutes", "1,024 pages") or in a list of these; None where there is no finite one."""
     if isinstance(value, list):
-        return next((number for number in map(number_of, value) if number is not None), None)
+        return next((number for part in value if not isinstance(part, list) and (number := number_of(part)) is not None), None)
     if isinstance(value, str):
         found = _NUMBER.search(value)
         if not found:
             return None
         thousands = _THOUSANDS.match(found[0])
-        text = thousands[0].replace(",", "") if thousands else re.match(r"-?\d+(?:\.\d+)?", found[0])[0]  # type: ignore[index]
-        return float(text)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        value = float(thousands[0].replace(",", "") if thousands else re.match(r"-?\d+(?:\.\d+)?", found[0])[0])  # type: ignore[index]
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max or value != value:
+        return None
+    return float(value)
 
 
 def words_of(value: Any) -> list[str]:
     """A string, a number or a list of them as a list of strings; [] for anything else."""
-    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        return [str(value)] if str(value).strip() else []
-    return [word for part in value for word in words_of(part)] if isinstance(value, list) else []
+    found = value if isinstance(value, list) else [value]
+    return [str(part) for part in found if isinstance(part, str | int | float) and not isinstance(part, bool) and str(part).strip()]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 from scipy import sparse
 
 from scripts.movies.folder import Trained
@@ -89,7 +90,7 @@ def best_links(links: Ints1d, scores: Floats1d, names: Sequence[str], n: int = R
 
 def print_neighbours(title: str, found: Sequence[Neighbour], score: str, links: str) -> None:
     """Print a ranked list."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     table.add_column("item")
     table.add_column(score, justify="right")
     table.add_column(links)

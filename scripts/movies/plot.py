@@ -24,7 +24,7 @@ SHORT = 28  # characters of a title
 
 
 def main_values(values: Sequence[Any]) -> tuple[list[str], list[str]]:
-    """Of each item the most frequent of its values that has a colour ("" for none of them), and these values, the most frequent first."""
+    """Of each item the first of its values that has a colour ("" for none of them), and these values, the most frequent first."""
     found = [words_of(value) for value in values]
     counts = Counter(word for words in found for word in dict.fromkeys(words))
     named = [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:COLOURED]]

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 
@@ -70,8 +71,8 @@ def print_rating(name: str, told: dict[str, Any], links: dict[str, list[tuple[st
     out = console()
     ends = " - ".join(f"{value:.2f}" for value in told["r2_interval"])
     errors = f"RMSE {told['rmse']:.2f}, of the mean {told['rmse_of_mean']:.2f}; R2 {told['r2']:.2f} ({ends})"
-    out.print(f"{name} of {told['items']} items, mean {told['mean']:.1f}: {errors}", highlight=False)
-    table = Table(title=f"links that speak for more or less of {name}", title_justify="left")
+    out.print(f"{name} of {told['items']} items, mean {told['mean']:.1f}: {errors}", highlight=False, markup=False)
+    table = Table(title=Text(f"links that speak for more or less of {name}"), title_justify="left")
     for column in ("more", "cosine", "less", "cosine"):
         table.add_column(column, justify="right" if column == "cosine" else "left")
     for (high, up), (low, down) in zip(links["high"], links["low"]):

@@ -76,7 +76,10 @@ def train(
     some = sample(pairs.dev, settings.seed)
 
     def state_of(epoch: int, loss: float | None) -> dict[str, Any]:
-        dev = measure(*ranks(network.factors(), pairs.train, pairs.dev, some), n_resamples=0)
+        factors = network.factors()
+        if not all(np.isfinite(part).all() for part in (factors.items, factors.links, factors.bias)):
+            raise ValueError(f"the embeddings are no numbers any more after epoch {epoch}: lower vars.movies.learn_rate or weight_decay")
+        dev = measure(*ranks(factors, pairs.train, pairs.dev, some), n_resamples=0)
         return {"epoch": epoch, "loss": loss, "recall": dev["recall"], "mrr": dev["mrr"]}
 
     best: list[Any] = network.state()[: len(network.variables)]

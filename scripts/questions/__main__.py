@@ -9,8 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts import plots
-from scripts.corpus import read_jsonl
-from scripts.files import new_folder, one_line_errors, write_json
+from scripts.files import check_new_folder, new_folder, one_line_errors, write_json
 from scripts.questions import evaluate as evaluating
 from scripts.questions import explore as exploring
 from scripts.questions import extract as extracting
@@ -19,7 +18,7 @@ from scripts.questions import serve as serving
 from scripts.questions import tower
 from scripts.questions import train as training
 from scripts.questions.encoder import read_encoders
-from scripts.questions.records import read_questions, split, split_by_ids, stop_words
+from scripts.questions.records import read_questions, read_records, split, split_by_ids, stop_words
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -39,7 +38,7 @@ Dropout = Annotated[float, typer.Option(help="share of words left out while trai
 LearnRate = Annotated[float, typer.Option(help="of Adam", min=0)]
 BatchSize = Annotated[int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)]
 Epochs = Annotated[int, typer.Option(help="at most", min=1)]
-Seed = Annotated[int, typer.Option(help="for the draws")]
+Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 
 
 @app.command()
@@ -68,9 +67,7 @@ def explore(
     output: Annotated[Path, typer.Argument(help="folder for summary.json and explore.png")],
 ) -> None:
     """Say what is in the dump: posts, tags, lengths, scores, the most viewed."""
-    if not questions.exists():
-        raise ValueError(f"{questions} does not exist: run python -m weasel run questions-extract first")
-    frames = exploring.to_frames(record for _, record in read_jsonl(questions))
+    frames = exploring.to_frames(read_records(questions))
     found = exploring.summarize(*frames)
     exploring.print_summary(found)
     plots.save(exploring.draw(*frames, found), output / "explore.png")
@@ -97,6 +94,7 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train the two towers on questions that are not held out."""
+    check_new_folder(folder / "model", "words.json")
     known = read_questions(questions)
     parts = split(known, dev_share, test_share, seed)
     options = (positives, start, vocabulary, width, text_words, temperature, dropout, learn_rate, batch_size, epochs, seed)
@@ -176,7 +174,7 @@ def match(
     """Questions like this one."""
     matcher = serving.load(folder)
     found = matcher(question, k)
-    table = Table("score", "id", "title", title=f"Like {question!r}, of {len(matcher.titles):,} titles", title_justify="left")
+    table = Table("score", "id", "title", title=Text(f"Like {question!r}, of {len(matcher.titles):,} titles"), title_justify="left")
     for line in found:
         table.add_row(f"{line['score']:.3f}", str(line["id"]), Text(line["title"]))
     Console(width=None if Console().is_terminal else 110).print(table)

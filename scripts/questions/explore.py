@@ -36,7 +36,7 @@ def to_frames(records: Iterable[dict[str, Any]]) -> tuple[Any, Any]:
     if not questions:
         raise ValueError("no question to look at: run python -m weasel run questions-extract first")
     frame = pandas.DataFrame(questions)
-    frame["date"] = pandas.to_datetime(frame["date"], errors="coerce", format="ISO8601")
+    frame["date"] = pandas.to_datetime(frame["date"], errors="coerce", format="ISO8601", utc=True)
     return frame, pandas.DataFrame(answers, columns=["score", "accepted", "words"])
 
 

@@ -150,6 +150,7 @@ def go_through(path: Path, output: Path, cap: int, limit: int = 0) -> Result:
 
     Raises:
         ValueError: for what is no dump or is refused (see scripts.questions.dump); "... holds no question ...". `output` stays as it was.
+        OSError: where the disk is full.
     """
     result = Result(made_of=settings_of(path, cap, limit))
     base = sibling(output.with_suffix(".sqlite"))
@@ -167,6 +168,10 @@ def go_through(path: Path, output: Path, cap: int, limit: int = 0) -> Result:
                 if not counts["written"]:
                     check(result, path, output)
                     raise ValueError(f"{path} holds no question: {counts['rows']:,} rows, {counts[MALFORMED]:,} of them malformed")
+    except sqlite3.Error as error:
+        raise OSError(
+            f"{base}, where posts wait for their answers, can't be written ({error}): twice the dump's size must be free"
+        ) from None
     finally:
         remove(base)
     return result
@@ -206,7 +211,7 @@ def _read(path: Path, cap: int, limit: int, store: Store, result: Result, bar: A
 
 
 def settings_of(path: Path, cap: int, limit: int) -> str:
-    """A fingerprint of all that decides what is written: the dump by its size and its ends.
+    """A fingerprint of all that decides what is written: the dump by its size, its time and its ends.
 
     Raises:
         ValueError: for what is no dump.
@@ -215,7 +220,7 @@ def settings_of(path: Path, cap: int, limit: int) -> str:
     with path.open("rb") as file:
         head = file.read(FINGERPRINTED)
         file.seek(max(0, size - FINGERPRINTED))
-        return digest(f"{CODE} {size} {digest(head)} {digest(file.read())} {cap} {limit}".encode())
+        return digest(f"{CODE} {size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())} {cap} {limit}".encode())
 
 
 def made_before(output: Path, counts: Path, made_of: str) -> bool:

@@ -1,7 +1,7 @@
 """The questions that `extract` wrote: read them, know the right answer of each, and split them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,33 +35,47 @@ class Split:
 
 
 def to_question(record: dict[str, Any]) -> Question:
-    """A question of a line that `extract` wrote. Answers without a word are left out.
-
-    Raises:
-        KeyError, TypeError: for any other record.
-    """
+    """A question of a line that `extract` wrote. Answers without a word are left out."""
     answers = [answer for answer in record["answers"] if words(answer["text"])]
     order = sorted(range(len(answers)), key=lambda i: (not answers[i]["accepted"], -answers[i]["score"], answers[i]["id"]))
     return Question(record["id"], record["title"], record["body"], tuple(answer["text"] for answer in answers), order[0] if order else -1)
 
 
-def read_questions(path: Path) -> list[Question]:
-    """The questions of a file.
+_KINDS = {"id": int, "title": str, "body": str, "score": int, "date": str, "tags": list, "views": int | None, "answers": list}
+_KINDS_OF_ANSWERS = {"id": int, "text": str, "score": int, "accepted": bool}
+
+
+def _is_sound(record: dict[str, Any]) -> bool:
+    """Whether a record is one that `extract` writes."""
+
+    def has(found: Any, kinds: dict[str, Any]) -> bool:
+        return isinstance(found, dict) and all(key in found and isinstance(found[key], kind) for key, kind in kinds.items())
+
+    return has(record, _KINDS) and all(has(answer, _KINDS_OF_ANSWERS) for answer in record["answers"])
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines that `extract` wrote.
 
     Raises:
-        ValueError: "... does not exist ...", "... is no question ...", "... holds no question".
+        ValueError: "... does not exist ...", "... is no question ...", "... was there before ...", "... holds no question".
     """
     if not path.exists():
         raise ValueError(f"{path} does not exist: run python -m weasel run questions-extract first")
-    found = []
+    seen: set[int] = set()
     for number, record in read_jsonl(path):
-        try:
-            found.append(to_question(record))
-        except (KeyError, TypeError, AttributeError):
-            raise ValueError(f"{path}:{number}: is no question: make the file again with python -m weasel run questions-extract") from None
-    if not found:
+        if not _is_sound(record) or record["id"] in seen:
+            why = f"has the id {record['id']}, which was there before" if _is_sound(record) else "is no question"
+            raise ValueError(f"{path}:{number}: {why}: make the file again with python -m weasel run questions-extract")
+        seen.add(record["id"])
+        yield record
+    if not seen:
         raise ValueError(f"{path} holds no question: run python -m weasel run questions-extract on another dump")
-    return found
+
+
+def read_questions(path: Path) -> list[Question]:
+    """The questions of a file; raises as `read_records` does."""
+    return [to_question(record) for record in read_records(path)]
 
 
 def stop_words(lang: str) -> frozenset[str]:

@@ -140,7 +140,7 @@ def fingerprint(path: Path) -> str:
         file.seek(0)
         head = file.read(CHUNK)
         file.seek(max(0, size - CHUNK))
-        return digest(f"{size} {digest(head)} {digest(file.read())}".encode())
+        return digest(f"{size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())}".encode())
 
 
 def cut(size: int, part: int) -> list[tuple[int, int]]:
