@@ -112,11 +112,11 @@ def compare(pairs: Pairs, repeats: int = REPEATS, epochs: int = EPOCHS) -> Row:
         theirs, wanted = in_fresh_process(train_peer, pairs, epochs)
         turns.append((theirs, *in_fresh_process(train_ours, pairs, wanted)))
     peer, seconds = (statistics.median(turn[place] for turn in turns) for place in (0, 1))
-    *_, recall, epochs = turns[-1]
+    *_, recall, needed = turns[-1]
     n_items, n_links = pairs.train.shape
     what = f"train, {n_items:,} items, {n_links:,} links, {pairs.train.nnz:,} pairs, as good as {epochs} epochs"
     note = (
-        f"recall@10 {100 * wanted:.1f} after {epochs} epochs; ours {100 * recall:.1f} after {epochs}; both with building the model and "
+        f"recall@10 {100 * wanted:.1f} after {epochs} epochs; ours {100 * recall:.1f} after {needed}; both with building the model and "
         "tracing its graph, ours with the recall after each epoch, neither with the import of TensorFlow"
     )
     ratio = seconds / peer
