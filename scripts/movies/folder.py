@@ -1,6 +1,5 @@
 """What `train` leaves and the other steps read, without TensorFlow: arrays and names."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,11 +42,9 @@ def write_trained(path: Path, pairs: Pairs, factors: Factors, model: bytes, fact
     for part in PARTS:
         matrix = getattr(pairs, part)
         arrays |= {f"{part}_{name}": getattr(matrix, name).astype("i4") for name in ("indices", "indptr")}
-    out = io.BytesIO()
-    np.savez(out, **arrays)
     with new_folder(path, MARKER) as new:
         write_bytes(new / "model.keras", model)
-        write_bytes(new / "embeddings.npz", out.getvalue())
+        np.savez(new / "embeddings.npz", **arrays)
         write_json(new / "names.json", {"titles": pairs.titles, "links": pairs.links})
         write_json(new / MARKER, {"format": FORMAT, **facts})
 

@@ -1,6 +1,5 @@
 """Train the embeddings: early stopping on held-out pairs, a checkpoint that a killed run goes on from, a probability."""
 
-import io
 import json
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
-from scripts.files import digest, progress_bar, write_bytes
+from scripts.files import digest, progress_bar, replacing
 from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.network import Network, Settings
 from scripts.movies.pairs import Floats1d, Pairs
@@ -49,9 +48,8 @@ class Checkpoint:
         if self.path is None or time.monotonic() - self.saved < SAVE_SECONDS:
             return
         told = {"log": log, "key": self.key, "n_best": len(best), "n_arrays": len(best) + len(state)}
-        out = io.BytesIO()
-        np.savez(out, *best, *state, facts=np.asarray(json.dumps(told)))
-        write_bytes(self.path, out.getvalue())
+        with replacing(self.path) as part, part.open("wb") as file:
+            np.savez(file, *best, *state, facts=np.asarray(json.dumps(told)))
         self.saved = time.monotonic()
 
 

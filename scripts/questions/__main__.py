@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from scripts import plots
 from scripts.files import check_new_folder, new_folder, one_line_errors, write_json
+from scripts.ner.scores import console
 from scripts.questions import evaluate as evaluating
 from scripts.questions import explore as exploring
 from scripts.questions import extract as extracting
@@ -114,7 +114,7 @@ def evaluate(questions: Questions, folder: Folder, lang: Lang = "en", seed: Seed
     parts = split_by_ids(known, folder / "model" / "split.json")
     ranks, setting, tf_idf = evaluating.rank_all(known, parts, encoders, lang, seed)
     metrics = evaluating.summarize(ranks, sum(len(question.answers) for question in known))
-    Console(width=None if Console().is_terminal else 110).print(evaluating.to_table(metrics))
+    console().print(evaluating.to_table(metrics))
     print(evaluating.describe(setting, metrics))
     plots.save(evaluating.draw(metrics), folder / "scores.png")
     write_json(folder / "metrics.json", {**metrics, **evaluating.to_json(setting, tf_idf)})
@@ -144,7 +144,7 @@ def folds(
     known = read_questions(questions)
     options = (positives, start, vocabulary, width, text_words, temperature, dropout, learn_rate, batch_size, epochs, seed)
     metrics = cross.validate(known, n_folds, dev_share, tower.Settings(*options), lang)
-    Console(width=None if Console().is_terminal else 110).print(evaluating.to_table(metrics))
+    console().print(evaluating.to_table(metrics))
     print(evaluating.gain_line(metrics))
     plots.save(evaluating.draw(metrics), output / "scores.png")
     write_json(output / "metrics.json", metrics)
@@ -177,7 +177,7 @@ def match(
     table = Table("score", "id", "title", title=Text(f"Like {question!r}, of {len(matcher.titles):,} titles"), title_justify="left")
     for line in found:
         table.add_row(f"{line['score']:.3f}", str(line["id"]), Text(line["title"]))
-    Console(width=None if Console().is_terminal else 110).print(table)
+    console().print(table)
 
 
 if __name__ == "__main__":

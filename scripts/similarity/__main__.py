@@ -5,11 +5,11 @@ from typing import Annotated
 
 import spacy
 import typer
-from rich.console import Console
 
 from scripts import plots
 from scripts.corpus import write_docs
 from scripts.files import one_line_errors, restore_folder, write_json, write_jsonl
+from scripts.ner.scores import console
 from scripts.similarity import corpus as pairing
 from scripts.similarity import evaluate as evaluating
 from scripts.similarity import pipeline as composing
@@ -91,8 +91,7 @@ def evaluate(
     pairs = read_pairs(parts / f"{part}.jsonl")
     texts = sorted({text for pair in read_pairs(parts / "train.jsonl") for text in (pair.text1, pair.text2)})
     metrics, found = evaluating.evaluate(nlp, pairs, texts)
-    console = Console(width=None if Console().is_terminal else 110)
-    console.print(evaluating.to_table(metrics))
+    console().print(evaluating.to_table(metrics))
     print(evaluating.gain_line(metrics))
     plots.save(evaluating.draw(metrics, pairs, found), folder / "scatter.png")
     write_jsonl(folder / "worst.jsonl", evaluating.worst(pairs, found))

@@ -1,5 +1,7 @@
 """The commands of the workflow `textgen`: each reads, calls a function over plain data, and writes."""
 
+import re
+import shutil
 import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +12,7 @@ from spacy.cli._util import parse_config_overrides
 
 from scripts import plots
 from scripts.corpus import read_texts
-from scripts.files import digest, one_line_errors, progress_bar, remove, write_json, write_jsonl, write_text
+from scripts.files import digest, new_folder, one_line_errors, progress_bar, remove, restore_folder, write_json, write_jsonl, write_text
 from scripts.textgen import activations as looking
 from scripts.textgen import evaluate as evaluating
 from scripts.textgen import folder as folders
@@ -116,7 +118,9 @@ def train(
                 folders.save(best, folders.Saved(found.network.model, characters, facts))
             write_jsonl(folder / "log.jsonl", log)
             folders.write_checkpoint(checkpoint, trainer.arrays(), fingerprint, characters)
-    folders.save(folder / "model", folders.load(best))
+    restore_folder(best)
+    with new_folder(folder / "model", marker=folders.FACTS) as copy:
+        shutil.copytree(best, copy, dirs_exist_ok=True)
     plots.save(evaluating.draw_log(log), folder / "curve.png")
     remove(checkpoint)
     remove(best)
@@ -184,7 +188,7 @@ def sample(
     begins = [given.replace("\\n", "\n") for given in prefix or []] + (
         [text.text for text in read_texts(prefixes)] if prefixes else []
     ) or [""]
-    ends, network, start = evaluating.literal(stop.replace("\\n", "\n")), Network(saved.model), time.perf_counter()
+    ends, network, start = re.escape(stop.replace("\\n", "\n")), Network(saved.model), time.perf_counter()
     draw: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     written: list[dict[str, Any]] = []
     with progress_bar("characters", length * len(begins), "character") as bar:

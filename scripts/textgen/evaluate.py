@@ -62,11 +62,6 @@ def score_functions(written: list[str], text: str) -> dict[str, Any]:
     }
 
 
-def literal(stop: str) -> str:
-    """The regular expression of a string; of "" too, which matches nowhere."""
-    return re.escape(stop)
-
-
 def draw_log(log: Sequence[dict[str, Any]]) -> Figure:
     """Bits per character over minutes of training."""
     figure, axes = plt.subplots(figsize=(7.5, 3.6))

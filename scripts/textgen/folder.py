@@ -1,6 +1,5 @@
 """What a training leaves on the disk: a checkpoint while it runs, a model folder at its end."""
 
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import srsly
 
-from scripts.files import new_folder, restore_folder, write_bytes, write_json
+from scripts.files import new_folder, replacing, restore_folder, write_bytes, write_json
 from scripts.keras_files import keras_bytes, read_keras
 from scripts.textgen.characters import Characters
 from scripts.textgen.train import Arrays
@@ -51,9 +50,8 @@ def load(folder: Path) -> Saved:
 
 def write_checkpoint(path: Path, arrays: Arrays, fingerprint: str, characters: Characters) -> None:
     """Write the arrays of an evaluation in one step."""
-    buffer = io.BytesIO()
-    np.savez(buffer, fingerprint=np.array(fingerprint), characters=np.array(characters.known), **arrays)  # type: ignore[arg-type]
-    write_bytes(path, buffer.getvalue())
+    with replacing(path) as part, part.open("wb") as file:
+        np.savez(file, fingerprint=np.array(fingerprint), characters=np.array(characters.known), **arrays)  # type: ignore[arg-type]
 
 
 def read_checkpoint(path: Path, fingerprint: str, characters: Characters) -> Arrays | None:
