@@ -1,10 +1,9 @@
-"""Keras models as files: the same weights give the same bytes, and nothing in them is run."""
+"""Load Keras, and Keras models from files: nothing in them is run."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.components.keras_textcat import fixed_bytes, tensorflow
+from scripts.components.keras_textcat import tensorflow
 
 
 def load_keras() -> Any:
@@ -17,14 +16,6 @@ def load_keras() -> Any:
     import keras
 
     return keras
-
-
-def keras_bytes(model: Any) -> bytes:
-    """A model as the content of a .keras file."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return fixed_bytes(path.read_bytes())
 
 
 def read_keras(path: Path) -> Any:

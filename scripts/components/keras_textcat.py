@@ -340,12 +340,7 @@ class KerasShim(Shim):
 
     def to_bytes(self) -> bytes:
         """The .keras file of the model; the same weights give the same bytes."""
-        if self._model is None:
-            return b""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.keras"
-            self._model.save(path)
-            return fixed_bytes(path.read_bytes())
+        return b"" if self._model is None else keras_bytes(self._model)
 
     def from_bytes(self, data: bytes) -> "KerasShim":
         """Load a .keras file, by safe_mode: layers of Keras alone, no code.
@@ -371,7 +366,15 @@ def _shim_of(data: bytes) -> KerasShim:
     return KerasShim(None).from_bytes(data)
 
 
-def fixed_bytes(data: bytes) -> bytes:
+def keras_bytes(model: Any) -> bytes:
+    """A Keras model as the content of a .keras file; the same weights give the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return _fixed(path.read_bytes())
+
+
+def _fixed(data: bytes) -> bytes:
     """A .keras file (a zip) without what differs from run to run: dates, and addresses of objects in memory."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new:
