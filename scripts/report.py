@@ -12,7 +12,7 @@ from rich.table import Table
 
 from scripts import pages
 from scripts.files import one_line_errors, write_json, write_text
-from scripts.ner.scores import console
+from scripts.scores import console
 
 Value = Callable[[dict[str, Any]], Any]
 

@@ -15,7 +15,7 @@ from scripts import plots
 from scripts.files import need, progress_bar
 from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.pairs import Pairs
-from scripts.ner.scores import console, percent
+from scripts.scores import console, percent
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)  # of the SVD
 POWERS = (0.0, 0.5)  # how much less frequent links count: multiplied by frequency ** -power

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
+from scripts.scores import RESAMPLES, middle
 
 TOP = 10
 CELLS = 2**24  # scores that are in memory at once
-RESAMPLES = 1_000
 SOME_ITEMS = 2_000  # items to choose by
 
 
@@ -100,7 +100,6 @@ def measure(of_item: Ints1d, found: Floats1d, seed: int = 0, n_resamples: int = 
     means = [per_item[:, random.integers(0, n_items, n_items)].mean(axis=1) for _ in range(n_resamples)]
     if not means:
         means = [per_item.mean(axis=1)]
-    ends = np.percentile(means, [2.5, 97.5], axis=0)
+    intervals = {f"{name}_interval": ends for name, ends in zip(per_link, middle(means), strict=True)}
     told = {name: float(per_item[number].mean()) for number, name in enumerate(per_link)}
-    intervals = {f"{name}_interval": ends[:, number].tolist() for number, name in enumerate(per_link)}
     return {**told, **intervals, "items": n_items, "pairs": len(found)}

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from scripts.movies.folder import Trained
 from scripts.movies.pairs import Floats1d, Ints1d
-from scripts.ner.scores import console
+from scripts.scores import console
 from scripts.vectors.neighbours import top_k
 
 ALIKE = 3  # titles to name where one is unknown

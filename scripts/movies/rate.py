@@ -10,12 +10,11 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from scripts.movies.folder import Trained
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
-from scripts.ner.scores import console
+from scripts.scores import RESAMPLES, console, middle
 
 FEWEST = 30  # items with a score
 FOLDS = 10
 STRENGTHS = np.logspace(-3, 3, 25)
-RESAMPLES = 1_000
 NAMED = 10  # links at each end
 SEEN = 3  # items that a link must be on to be named
 
@@ -51,7 +50,7 @@ def rate(items: Floats2d, scores: Floats1d, seed: int = 0) -> tuple[Floats1d, di
     model = RidgeCV(STRENGTHS).fit(items, scores)
     told = {"items": len(scores), "mean": float(scores.mean()), "rmse": float(np.sqrt((ours**2).mean()))}
     told |= {"rmse_of_mean": float(np.sqrt((mean**2).mean())), "r2": float(1 - (ours**2).sum() / (mean**2).sum())}
-    return model.coef_, {**told, "r2_interval": np.percentile(draws, [2.5, 97.5]).tolist(), "strength": float(model.alpha_)}
+    return model.coef_, {**told, "r2_interval": middle(draws), "strength": float(model.alpha_)}
 
 
 def telling_links(trained: Trained, coefficients: Floats1d) -> dict[str, list[tuple[str, float]]]:

@@ -11,7 +11,7 @@ from scripts.movies.folder import Trained
 from scripts.movies.items import words_of
 from scripts.movies.neighbours import Neighbour, best_links
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
-from scripts.ner.scores import percent
+from scripts.scores import percent
 
 OTHERS = 100  # items that stand for dislikes where none are given
 STRENGTH = 1.0  # C of the SVM

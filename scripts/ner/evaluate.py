@@ -11,7 +11,8 @@ from scripts import plots
 from scripts.corpus import read_docs
 from scripts.ner.annotate import Annotator
 from scripts.ner.pipeline import predict, predict_by_patterns
-from scripts.ner.scores import console, entity_texts, interval, percent, score
+from scripts.ner.scores import entity_texts, interval, score
+from scripts.scores import console, percent
 
 PRF = ("ents_p", "ents_r", "ents_f")
 

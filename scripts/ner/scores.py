@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from spacy.scorer import PRFScore, get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-RESAMPLES = 1_000
+from scripts.scores import RESAMPLES, middle, percent
 
 
 def entity_key(span: Span) -> str:
@@ -55,7 +54,7 @@ def _spans(example: Example) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]
 
 
 def _interval(examples: Sequence[Example]) -> list[float] | None:
-    """The middle 95% of F over texts drawn again with replacement (percentile bootstrap, Efron 1979)."""
+    """The middle 95% of F over texts drawn again with replacement."""
     counts = np.zeros((len(examples), 3))
     for row, example in enumerate(examples):
         predicted, gold = _spans(example)
@@ -65,22 +64,12 @@ def _interval(examples: Sequence[Example]) -> list[float] | None:
     draws = np.random.default_rng(0).integers(0, len(examples), (RESAMPLES, len(examples)))
     hits, n_predicted, n_gold = counts[draws].sum(axis=1).T
     f = 2 * hits / np.maximum(n_predicted + n_gold, 1)
-    return [float(value) for value in np.percentile(f, [2.5, 97.5])]
-
-
-def percent(value: float | None) -> str:
-    """A share of 1 as a table shows it."""
-    return "-" if value is None else f"{100 * value:.1f}"
+    return middle(f)
 
 
 def interval(scores: dict[str, Any]) -> str:
     """The interval of F as a table shows it."""
     return " - ".join(percent(value) for value in scores["ents_f_interval"] or (None, None))
-
-
-def console() -> Console:
-    """Where tables are printed: as wide as the terminal, or 110 columns in a log."""
-    return Console(width=None if Console().is_terminal else 110)
 
 
 def errors(example: Example) -> dict[str, list[Span]]:

@@ -17,9 +17,10 @@ from scripts import plots
 from scripts.components.opinions import SentenceSentiment
 from scripts.corpus import Skipped, read_gold, read_jsonl
 from scripts.ner.pipeline import predict
-from scripts.ner.scores import RESAMPLES, console, interval, percent, score
+from scripts.ner.scores import interval, score
 from scripts.opinions.build import NAME
 from scripts.opinions.count import decide
+from scripts.scores import RESAMPLES, console, middle, percent
 
 TITLES = {"commonest_label": "commonest label", "text": "whole text", "sentence": "sentence alone"}
 SHIPPED = "passage (shipped)"
@@ -145,9 +146,9 @@ def accuracy(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Any]:
     (right, f), (rights, fs) = (_shares(counts) for counts in (confusion.sum(axis=0)[None], confusion[draws].sum(axis=1)))
     return {
         "accuracy": float(right[0]),
-        "accuracy_interval": [float(value) for value in np.percentile(rights, [2.5, 97.5])],
+        "accuracy_interval": middle(rights),
         "macro_f": float(f[0, wanted].mean()),
-        "macro_f_interval": [float(value) for value in np.percentile(fs[:, wanted].mean(axis=1), [2.5, 97.5])],
+        "macro_f_interval": middle(fs[:, wanted].mean(axis=1)),
         "f_per_label": {label: float(value) for label, value, used in zip(labels, f[0], wanted) if used},
     }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from scripts import plots
-from scripts.ner.scores import console
+from scripts.scores import console
 
 Z95 = 1.959964
 VERDICTS = {"praise": plots.COLOURS[3], "complaint": plots.COLOURS[2], "open": plots.COLOURS[0]}

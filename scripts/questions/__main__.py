@@ -9,7 +9,6 @@ from rich.text import Text
 
 from scripts import plots
 from scripts.files import check_new_folder, new_folder, one_line_errors, write_json
-from scripts.ner.scores import console
 from scripts.questions import evaluate as evaluating
 from scripts.questions import explore as exploring
 from scripts.questions import extract as extracting
@@ -19,6 +18,7 @@ from scripts.questions import tower
 from scripts.questions import train as training
 from scripts.questions.encoder import read_encoders
 from scripts.questions.records import read_questions, read_records, split, split_by_ids, stop_words
+from scripts.scores import console
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 

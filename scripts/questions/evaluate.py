@@ -18,6 +18,7 @@ from scripts.questions.encoder import Encoder
 from scripts.questions.lexical import Setting
 from scripts.questions.records import Question, Split, stop_words
 from scripts.questions.text import words
+from scripts.scores import middle
 
 Floats1d = npt.NDArray[np.float64]
 Floats2d = npt.NDArray[np.float32]
@@ -151,16 +152,12 @@ def summarize(found: Mapping[str, Floats1d], n_texts: int) -> dict[str, Any]:
     for name, values in found.items():
         line: dict[str, Any] = {}
         for key, each in (("mrr", 100 / values), ("recall", 100.0 * (values <= TOP))):
-            line |= {key: float(each.mean()), f"{key}_interval": _interval(each[draws].mean(axis=1))}
+            line |= {key: float(each.mean()), f"{key}_interval": middle(each[draws].mean(axis=1))}
         systems[name] = line
     better = max((TF_IDF, BM25), key=lambda name: systems[name]["mrr"])
     gain = 100 / found[HYBRID] - 100 / found[better]
-    told = {"better_baseline": better, "gain": float(gain.mean()), "gain_interval": _interval(gain[draws].mean(axis=1))}
+    told = {"better_baseline": better, "gain": float(gain.mean()), "gain_interval": middle(gain[draws].mean(axis=1))}
     return {"questions": n, "answers": n_texts, "systems": systems, **told}
-
-
-def _interval(values: Floats1d) -> list[float]:
-    return [float(value) for value in np.percentile(values, [2.5, 97.5])]
 
 
 def to_table(metrics: Mapping[str, Any]) -> Table:

@@ -13,8 +13,9 @@ from spacy.training import Example
 from scripts import plots
 from scripts.components.refine import LabelRefiner
 from scripts.ner.pipeline import predict
-from scripts.ner.scores import console, interval, percent, score
+from scripts.ner.scores import interval, score
 from scripts.refine.build import NAME
+from scripts.scores import console, percent
 
 KINDS = ("text", "mention", "context")
 

@@ -9,7 +9,7 @@ import typer
 from scripts import plots
 from scripts.corpus import write_docs
 from scripts.files import one_line_errors, restore_folder, write_json, write_jsonl
-from scripts.ner.scores import console
+from scripts.scores import console
 from scripts.similarity import corpus as pairing
 from scripts.similarity import evaluate as evaluating
 from scripts.similarity import pipeline as composing

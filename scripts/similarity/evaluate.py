@@ -16,10 +16,10 @@ from spacy.tokens import Doc
 
 from scripts import plots
 from scripts.components.similarity import cosines
+from scripts.scores import RESAMPLES, middle
 from scripts.similarity.pairs import Pair
 
 TRAINED, AVERAGED = "trained", "averaged vectors"
-RESAMPLES = 1_000
 SIF_WEIGHT = 1e-3  # "a" of Arora et al. 2017
 N_WORST = 30
 
@@ -97,9 +97,9 @@ def evaluate(nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]) -> tupl
         spearmans[name] = correlations(rankdata(drawn, axis=1), drawn_ranks)
         systems[name] = {
             "spearman": float(correlations(rankdata(values)[None], rankdata(scores)[None])[0]),
-            "spearman_interval": _interval(spearmans[name]),
+            "spearman_interval": middle(spearmans[name]),
             "pearson": float(correlations([values], scores[None])[0]),
-            "pearson_interval": _interval(correlations(drawn, scores[draws])),
+            "pearson_interval": middle(correlations(drawn, scores[draws])),
         }
     metrics = {
         "similarity_spearman": systems[TRAINED]["spearman"],
@@ -107,13 +107,9 @@ def evaluate(nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]) -> tupl
         "pairs": len(pairs),
         "systems": systems,
         "gain": systems[TRAINED]["spearman"] - systems[AVERAGED]["spearman"],
-        "gain_interval": _interval(spearmans[TRAINED] - spearmans[AVERAGED]),
+        "gain_interval": middle(spearmans[TRAINED] - spearmans[AVERAGED]),
     }
     return metrics, found
-
-
-def _interval(values: Any) -> list[float]:
-    return [float(value) for value in np.percentile(values, [2.5, 97.5])]
 
 
 def worst(pairs: Sequence[Pair], found: dict[str, list[float]]) -> list[dict[str, Any]]:

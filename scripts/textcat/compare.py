@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from rich.table import Table
 
 from scripts import plots
-from scripts.ner.scores import console, percent
+from scripts.scores import console, percent
 
 BASELINE = "baseline"
 NAMES = {

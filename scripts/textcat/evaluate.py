@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts import plots
-from scripts.ner.scores import console, percent
+from scripts.scores import console, percent
 from scripts.textcat import scores as scoring
 from scripts.textcat.scores import Gold, Scores
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from scripts.corpus import text_key
 from scripts.files import remove, write_json
-from scripts.ner.scores import console, percent
+from scripts.scores import console, percent
 from scripts.textcat.compare import BASELINE, NAMES
 from scripts.textcat.labelled import Labelled
 from scripts.textcat.split import Split, split

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_auc_score
 
+from scripts.scores import RESAMPLES, middle
+
 Gold = NDArray[np.bool_]
 Scores = NDArray[np.floating[Any]]
-RESAMPLES = 1_000
 N_BINS = 10
 
 
@@ -65,18 +66,14 @@ def score(gold: Gold, scores: Scores, labels: Sequence[str], exclusive: bool, kn
         "cats_macro_auc": macro_auc,
         "cats_f_per_type": {label: {key: float(by_label[key][i]) for key in "prf"} for i, label in enumerate(labels)},
         "cats_auc_per_type": dict(zip(labels, auc)),
-        "cats_macro_f_interval": _middle(macro_draws),
+        "cats_macro_f_interval": middle(macro_draws),
         "accuracy": float(right.mean()),
-        "accuracy_interval": _middle(draws @ right / len(gold)),
+        "accuracy_interval": middle(draws @ right / len(gold)),
     }
 
 
 def _auc(gold: Gold, scores: Scores) -> float | None:
     return float(roc_auc_score(gold, scores)) if 0 < gold.sum() < len(gold) else None
-
-
-def _middle(values: NDArray[Any]) -> list[float]:
-    return [float(value) for value in np.percentile(values, [2.5, 97.5])]
 
 
 def calibration(gold: Gold, scores: Scores, exclusive: bool) -> dict[str, Any]:

@@ -181,6 +181,8 @@ def train(
     network, previous, begun = Network(trainer.model), shifted(text), time.monotonic()
     losses: list[float] = []
     for places, anew in batches(text, schedule, seed, trainer.step):
+        if trainer.step >= schedule.max_steps or 0 < schedule.patience <= trainer.since:
+            return
         losses.append(trainer.update(previous[places], text[places], anew))
         on_step()
         if trainer.step % schedule.eval_frequency and trainer.step < schedule.max_steps:
@@ -191,5 +193,3 @@ def train(
         rate, seconds = float(trainer.optimizer.learning_rate), time.monotonic() - begun
         yield Evaluation(trainer.step, seconds, float(np.mean(losses)), bits, trainer.since == 0, rate, network)
         losses = []
-        if trainer.step >= schedule.max_steps or (schedule.patience and trainer.since >= schedule.patience):
-            return

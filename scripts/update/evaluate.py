@@ -12,7 +12,8 @@ from spacy.training import Example
 
 from scripts import plots
 from scripts.ner.pipeline import predict
-from scripts.ner.scores import console, percent, score
+from scripts.ner.scores import score
+from scripts.scores import console, percent
 from scripts.update.pipeline import labels
 
 TRAINED = {"updated": ".", "naive": "naive", "alone": "alone"}  # system -> folder in training/update
