@@ -82,6 +82,8 @@ def test_code_without_prose(tmp_path: Path) -> None:
     for kept in ("import os\n", 'mode="rb"', "'MSG'", "b'MSG'", "'key'", "raise ValueError('MSG')\n"):
         assert kept in text
     assert text.startswith("'MSG'\n") and text.endswith("\n")
+    (tmp_path / "a.py").write_text("x = 1\n\f\ny = 2  # b\nz = 'a b'\n", encoding="utf8")  # a form feed ends no line
+    assert sources.read(tmp_path / "a.py") == "x = 1\n\ny = 2\nz = 'MSG'\n"
 
 
 @pytest.mark.parametrize("file", ["json/decoder.py", "tokenize.py", "dataclasses.py", "turtle.py"])
@@ -347,6 +349,8 @@ def test_properties_of_code() -> None:
     assert where("keyword") == "defreturn" and where("inside string") == '"x y"' and where("indentation") == "    "
     assert where("line start") == "d " and where("digit") == "1" and known["bracket depth"].max() == 2
     assert where("bracket depth") == '(a)["x y", (1)]' and known["column"][-1] == len('    return ["x y", (1)]')
+    fed = activations.properties("x\f = 'a'\n\f\ny = 'b'\n", code=True)["inside string"]
+    assert [i for i, value in enumerate(fed) if value] == [5, 6, 7, 15, 16, 17]
     prose = activations.properties('He said "no" twice.', code=False)
     assert "".join(c for c, v in zip('He said "no" twice.', prose["inside quotes"], strict=True) if v) == '"no'
 

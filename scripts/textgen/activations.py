@@ -92,7 +92,7 @@ def _inside_quotes(text: str) -> Floats:
 def _of_code(text: str) -> dict[str, Floats]:
     """What Python's tokenizer says, as far as it understands the text."""
     known = {name: np.zeros(len(text)) for name in ("inside string", "keyword", "name", "operator")}
-    begins = np.cumsum([0, *(len(line) for line in text.splitlines(keepends=True))])
+    begins = np.cumsum([0, *(len(line) for line in io.StringIO(text))])
     try:
         for kind, string, (line, column), (end, end_column), _ in tokenize.generate_tokens(io.StringIO(text).readline):
             name = {token.STRING: "inside string", token.OP: "operator"}.get(kind)

@@ -76,7 +76,7 @@ def without_prose(file: Path) -> str:
     try:
         with tokenize.open(file) as stream:
             source = stream.read().expandtabs(8)
-        return _join(source.splitlines(keepends=True), list(_edits(source)))
+        return _join(io.StringIO(source).readlines(), list(_edits(source)))  # form feeds end no line
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, LookupError) as error:
         raise ValueError(f"{file}: not Python, or of another version: leave it out ({error})") from error
 
