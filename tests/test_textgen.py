@@ -3,8 +3,10 @@
 import ast
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +151,7 @@ def ids_of(text: str) -> tuple[Characters, NDArray[np.int64]]:
 @pytest.mark.parametrize("order", [1, 3, 6])
 def test_ngram_probabilities_sum_to_one_and_are_what_bits_says(order: int) -> None:
     characters, ids = ids_of(CODE * 3)
-    model = NGrams(ids[: len(CODE)], len(characters.known), order)
+    model = NGrams.of(ids[: len(CODE)], len(characters.known), order)
     bits = model.bits(ids)
     for place in (0, 1, 2, 50, 300, len(ids) - 1):
         probabilities = model.probabilities(ids[:place].tolist())
@@ -159,11 +161,33 @@ def test_ngram_probabilities_sum_to_one_and_are_what_bits_says(order: int) -> No
 
 def test_longer_ngrams_know_a_text_that_repeats() -> None:
     characters, ids = ids_of("the cat sat on the mat. " * 50)
-    bits = {order: NGrams(ids, len(characters.known), order).bits(ids).mean() for order in (1, 2, 6)}
+    bits = {order: NGrams.of(ids, len(characters.known), order).bits(ids).mean() for order in (1, 2, 6)}
     assert bits[1] > bits[2] > bits[6] and bits[6] < 0.2
-    assert generate(NGrams(ids, len(characters.known), 6), characters, "the c", 6, temperature=0) == ["at sat"]
+    assert generate(NGrams.of(ids, len(characters.known), 6), characters, "the c", 6, temperature=0) == ["at sat"]
     with pytest.raises(ValueError, match="shorter than an n-gram of 9"):
-        NGrams(ids[:5], 20, 9)
+        NGrams.of(ids[:5], 20, 9)
+
+
+def test_the_best_order_is_found() -> None:
+    """Each order that is tried gives what a model of that order alone gives, and the best is the last that was worth its cost."""
+    characters, ids = ids_of(CODE * 6)
+    best, bits = evaluate.best_ngrams(ids[: 2 * len(CODE)], ids[2 * len(CODE) :], len(characters.known))
+    assert list(bits) == list(range(3, 3 + len(bits))) and list(bits)[-2] == len(best.orders)
+    for order, value in bits.items():
+        alone = NGrams.of(ids[: 2 * len(CODE)], len(characters.known), order)
+        assert alone.bits(ids[2 * len(CODE) :]).mean() == pytest.approx(value)
+    values = list(bits.values())
+    assert values[-1] > values[-2] - 0.001 and all(after < before - 0.001 for before, after in pairwise(values[:-1]))
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["\nx = 1\n", "\n\n    def g(self):\n", "\n\n    @property\n", "\n    \n    class A:\n"],
+)
+def test_where_a_function_ends(rest: str) -> None:
+    function = "def f(\n    a,\n):\n    b = 1\n\n    define = 2\n    def h():\n        pass"
+    found = re.search(evaluate.OUTSIDE, function + rest)
+    assert found and (function + rest)[: found.start()] == function
 
 
 @settings(max_examples=50)
@@ -369,6 +393,14 @@ def test_the_unit_that_knows_a_property_is_found() -> None:
         activations.chosen("1:2, 3:1", [first, second])
 
 
+@pytest.mark.parametrize(
+    ("text", "n", "shown"),
+    [("ab\n\ncd\n\nefg", 3, "efg"), ("ab\n\ncd\n\nefg", 4, "d\n\ne"), ("abcdef", 2, "de"), ("abc", 9, "abc"), ("abcd\n\n", 2, "d\n")],
+)
+def test_the_passage_that_is_drawn(text: str, n: int, shown: str) -> None:
+    assert text[activations.passage(text, n)] == shown
+
+
 def test_activations_are_drawn(made: Path, tmp_path: Path) -> None:
     commands.activations(made / "training/model", made / "corpus", tmp_path, length=600, shown=150, top=2)
     assert (tmp_path / "activations.png").stat().st_size > 5_000
@@ -397,4 +429,4 @@ def test_ngrams_on_tinyshakespeare() -> None:
         pytest.skip(f"{path} is not here")
     characters, ids = ids_of(path.read_text("utf8"))
     border = int(0.9 * len(ids))
-    assert NGrams(ids[:border], len(characters.known), 8).bits(ids[border:]).mean() == pytest.approx(2.17, abs=0.02)
+    assert NGrams.of(ids[:border], len(characters.known), 8).bits(ids[border:]).mean() == pytest.approx(2.17, abs=0.02)

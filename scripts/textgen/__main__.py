@@ -30,7 +30,6 @@ Corpus = Annotated[Path, typer.Argument(help="folder with train.txt, dev.txt and
 Model = Annotated[Path, typer.Argument(help="what train made: the folder with model.keras")]
 Seed = Annotated[int, typer.Option(help="for the draws")]
 Code = Literal["any", "only", "cut"]
-ORDERS = range(3, 11)
 ANY_SETTING = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -142,7 +141,7 @@ def evaluate(
     saved, (told, train, dev) = folders.load(model), _read_corpus(corpus)
     characters = saved.characters
     known = {"text": characters.encode_known(train, str(corpus)), "dev": characters.encode_known(dev, str(corpus))}
-    ngrams, by_order = evaluating.best_ngrams(known["text"], known["dev"], len(characters.known), ORDERS)
+    ngrams, by_order = evaluating.best_ngrams(known["text"], known["dev"], len(characters.known))
     order, network = len(ngrams.orders), Network(saved.model)
     metrics: dict[str, Any] = {
         "dev_bits": float(network.bits(known["dev"]).mean()),
@@ -215,7 +214,7 @@ def activations(
     folder: Annotated[Path, typer.Argument(help="gets activations.json, .png and .html")],
     length: Annotated[int, typer.Option(help="characters of dev to correlate over", min=100)] = 20_000,
     shown: Annotated[int, typer.Option(help="characters in the pictures", min=20)] = 700,
-    top: Annotated[int, typer.Option(help="units in the pictures", min=1)] = 6,
+    top: Annotated[int, typer.Option(help="units in the pictures", min=1)] = 4,
     units: Annotated[str, typer.Option(help="LAYER:UNIT, apart by commas, instead of the most telling ones")] = "",
 ) -> None:
     """Find the units that go with properties of the text, and draw where they fire."""
@@ -224,9 +223,10 @@ def activations(
     layers = looking.hidden_states(saved.model, saved.characters.encode_known(text, str(corpus)))
     told_units = looking.telling_units(layers, looking.properties(text, told["code"]))
     drawn = looking.chosen(units, layers) if units else told_units[:top]
-    part = text[:shown]
-    plots.save(looking.heat_map(part, layers, drawn), folder / "activations.png")
-    write_text(folder / "activations.html", looking.page(part, layers, drawn))
+    place = looking.passage(text, shown)  # not where the units were chosen by
+    part, fired = text[place], [hidden[place] for hidden in layers]
+    plots.save(looking.heat_map(part, fired, drawn), folder / "activations.png")
+    write_text(folder / "activations.html", looking.page(part, fired, drawn))
     write_json(folder / "activations.json", [unit.to_json() for unit in told_units])
     for unit in told_units:
         print(f"{unit.property:>16}  layer {unit.layer}, unit {unit.unit:>4}  r {unit.correlation:+.2f}")

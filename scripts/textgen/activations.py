@@ -142,6 +142,14 @@ def chosen(given: str, layers: Sequence[Floats]) -> list[Unit]:
     return units
 
 
+def passage(text: str, n: int) -> slice:
+    """n characters of the second half of a text, as far as it is long enough; after an empty line, if there is one."""
+    begin = max(0, min(len(text) // 2, len(text) - n))
+    empty = text.find("\n\n", begin, len(text) - n)
+    begin = begin if empty < 0 else empty + 2
+    return slice(begin, begin + n)
+
+
 def _caption(unit: Unit) -> str:
     return f"layer {unit.layer}, unit {unit.unit}" + (f": {unit.property} (r {unit.correlation:+.2f})" if unit.property else "")
 

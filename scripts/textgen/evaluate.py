@@ -1,7 +1,7 @@
 """What the network is worth: bits per character and samples that compile, beside those of the n-gram model."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,29 @@ from scripts.textgen.characters import Characters
 from scripts.textgen.ngrams import NGrams
 from scripts.textgen.sample import Model, compiles, generate
 
+SHORTEST, WORTH = 3, 0.001  # characters of an n-gram; bits that one more must save
 FUNCTION = "def "
 LONGEST = 1000  # characters of a function; one that has not ended by then does not count as code
-OUTSIDE = r"\n(?=[^\s)\]}])"  # where a function has ended: a line that is not indented and closes no bracket
+# where a function has ended: a line that is not indented and closes no bracket, or the next function, method or class after an empty line
+OUTSIDE = r"\n(?=[^\s)\]}])|\n[^\S\n]*\n(?=[^\S\n]+(?:def|async def|class)\s|[^\S\n]+@)"
 
 
-def best_ngrams(
-    text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: int, orders: Iterable[int]
-) -> tuple[NGrams, dict[int, float]]:
-    """The n-gram model whose order costs the fewest bits per character of dev, and {order: bits}."""
+def best_ngrams(text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: int) -> tuple[NGrams, dict[int, float]]:
+    """The n-gram model whose order costs the fewest bits per character of dev, and {order: bits}.
+
+    Orders of 3 and more are tried for as long as one more character saves 0.001 bits.
+
+    Raises:
+        ValueError: "... too short for n-grams ...".
+    """
     best, bits = None, {}
-    for order in orders:
-        if order > len(text):
-            break
-        model = NGrams(text, n_characters, order)
+    for order, model in enumerate(NGrams.all_orders(text, n_characters), start=1):
+        if order < SHORTEST:
+            continue
         bits[order] = float(model.bits(dev).mean())
-        if bits[order] == min(bits.values()):
-            best = model
+        if best is not None and bits[order] > bits[order - 1] - WORTH:
+            break
+        best = model
     if best is None:
         raise ValueError(f"a text of {len(text)} characters is too short for n-grams: give more text")
     return best, bits
