@@ -215,6 +215,8 @@ def test_what_compiles() -> None:
     assert compiles("x = 1\n") and not compiles("x = = 1\n") and not compiles("a\0b") and compiles("'\\d'\n")
     assert cut_back("def f():\n    return 1\n\ndef g(:\n") == "def f():\n    return 1\n\n"
     assert cut_back("def (") == ""
+    assert compiles("    return 1\n") and not compiles("return 1\n") and not compiles("    return 1\n  x\n")
+    assert cut_back("\n    for i in x:\n        y\n  z\n") == "\n    for i in x:\n        y\n"
 
 
 def test_functions_are_scored() -> None:
@@ -325,7 +327,7 @@ def test_samples(made: Path, tmp_path: Path) -> None:
     warm = sampled("import ", temperature=1, stop="e", seed=3)
     assert warm[0] != warm[1] and all("e" not in text for text in warm)
     assert warm == sampled("import ", temperature=1, stop="e", seed=3) != sampled("import ", temperature=1, stop="e", seed=4)
-    assert sampled("x = 1\n(", code="cut") == ["x = 1\n"] * 2 and sampled("x = = ", code="only") == []
+    assert sampled("x = 1\n(", code="cut") == ["x = 1\n"] * 2 and sampled("x = = ", code="only") == [] == sampled("x = = ", code="cut")
     commands.sample(made / "training/model", tmp_path / "s.txt", prefixes=ROOT / "assets/textgen/prefixes.jsonl", length=5, n=1)
     assert (tmp_path / "s.txt").read_text("utf8").count("\n\n") >= 5
 

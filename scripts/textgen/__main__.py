@@ -195,10 +195,8 @@ def sample(
             for text in generate(network, saved.characters, begin, length, n, stop=ends, on_step=bar.update, **draw):
                 written.append({"text": begin + text, "meta": {"prefix": begin, **draw}})
     seconds, n_characters = time.perf_counter() - start, sum(len(line["text"]) for line in written)
-    if code == "only":
-        kept = [line for line in written if compiles(line["text"])]
-    else:
-        kept = [{**line, "text": cut_back(line["text"])} for line in written] if code == "cut" else written
+    ends_well = [{**line, "text": cut_back(line["text"])} for line in written] if code == "cut" else written
+    kept = [line for line in ends_well if code == "any" or (line["text"].strip() and compiles(line["text"]))]
     if output.suffix == ".jsonl":
         write_jsonl(output, kept)
     else:

@@ -94,7 +94,9 @@ def generate(
 
 
 def compiles(code: str) -> bool:
-    """Whether Python takes it for code. It is not run."""
+    """Whether Python takes it for code; what begins indented, for the body of a function. It is not run."""
+    if re.match(r"\n*[ \t]", code):
+        code = f"def _():\n{code}"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
