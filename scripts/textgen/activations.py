@@ -168,17 +168,19 @@ def wrapped(text: str) -> list[tuple[int, int, int]]:
 def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> Figure:
     """The text once for each unit, each character on the colour of what the unit gives after it: red above 0, blue below."""
     places = wrapped(text)
-    n_rows = places[-1][0] + 1
-    figure, panels = plt.subplots(len(units), 1, figsize=(11, len(units) * (0.16 * n_rows + 0.34)), layout="constrained", squeeze=False)
-    for axes, unit in zip(panels[:, 0], units, strict=True):
-        cells = np.full((n_rows, COLUMNS), np.nan)
+    n_rows, n_columns = places[-1][0] + 1, max(column for _, column, _ in places) + 1
+    size = (abreast := min(2, len(units))) * n_columns * 0.12, (down := -(-len(units) // abreast)) * (0.16 * n_rows + 0.34)
+    figure, grid = plt.subplots(down, abreast, figsize=size, layout="constrained", squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, unit in zip(grid.flat, units):
+        cells = np.full((n_rows, n_columns), np.nan)
         for row, column, i in places:
             cells[row, column] = layers[unit.layer - 1][i, unit.unit]
             if text[i].isprintable():
                 axes.text(column, row, text[i], ha="center", va="center", fontsize=7.5, family="monospace")
         axes.imshow(cells, cmap=COLOURS, vmin=-1.4, vmax=1.4, aspect="auto", interpolation="nearest")
         axes.set_title(_caption(unit), loc="left", fontsize=10)
-        axes.set_axis_off()
     return figure
 
 
