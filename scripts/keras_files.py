@@ -22,10 +22,11 @@ def read_keras(path: Path) -> Any:
     """A model of a .keras file, by safe_mode: layers of Keras alone, no code.
 
     Raises:
-        ValueError: "... is damaged ...", "TensorFlow is not installed ...".
+        ValueError: "... can't be loaded ...", "TensorFlow is not installed ...".
     """
     load = load_keras().saving.load_model
     try:
         return load(path, compile=False, safe_mode=True)
     except Exception as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
-        raise ValueError(f"{path} is damaged, or made by a newer Keras ({type(error).__name__}): train again") from None
+        why = f"damaged, of a newer Keras, or with layers that are not Keras' own ({type(error).__name__})"
+        raise ValueError(f"{path} can't be loaded: {why}: train or save it again") from None

@@ -135,6 +135,22 @@ def test_layers_of_a_keras_file(healthy: Training) -> None:
     assert f"{8 * 16 + 16:,}" in done.output and f"{8 * 16 + 16 + 16 + 1}" in done.output
 
 
+def test_layers_with_several_outputs_and_of_a_folder_that_holds_its_model_in_another(tmp_path: Path) -> None:
+    """As `textgen` leaves it."""
+    keras = pytest.importorskip("keras")
+    given, state = keras.layers.Input((None,)), keras.layers.Input((5,))
+    hidden, after = keras.layers.GRU(5, return_sequences=True, return_state=True)(
+        keras.layers.Embedding(7, 3)(given), initial_state=[state]
+    )
+    (tmp_path / "model").mkdir()
+    keras.Model([given, state], [hidden, after]).save(tmp_path / "model" / "model.keras")
+    done = CliRunner().invoke(app, ["layers", str(tmp_path)])
+    assert "(any, any, 5), (any, 5)" in done.output and f"{7 * 3 + 3 * 5 * (3 + 5 + 2)}" in done.output
+    (tmp_path / "model" / "model.keras").write_bytes(b"no model")
+    done = CliRunner().invoke(app, ["layers", str(tmp_path)])
+    assert done.exit_code == 1 and "model.keras can't be loaded" in done.output
+
+
 def test_nothing_heavy_is_imported_for_findings(healthy: Training) -> None:
     code = "import sys; from pathlib import Path; import scripts.doctor.__main__; from scripts.doctor.settings import from_keras"
     code += f"; settings = from_keras(Path({str(healthy.folder)!r}, 'model.keras'))"

@@ -14,10 +14,11 @@ from scripts.doctor import report as telling
 from scripts.doctor.case import Case, Settings
 from scripts.doctor.checks import examine as check
 from scripts.doctor.logs import read_log
-from scripts.doctor.places import Places, find
+from scripts.doctor.places import Places, find, model_of
 from scripts.doctor.settings import from_config, from_keras, read_config
 from scripts.doctor.texts import read_part
 from scripts.files import one_line_errors, split_paths, write_json, write_text
+from scripts.keras_files import read_keras
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -95,9 +96,9 @@ def layers(
     """Print the layers of a model with their shapes and numbers of parameters."""
     path = Path(model)
     if path.is_dir() and not (path / "config.cfg").exists():
-        path = find(path, Places()).model or path
+        path = model_of(path) or path
     if path.suffix == ".keras":
-        found = list(layering.of_keras(layering.load_keras(path)))
+        found = list(layering.of_keras(read_keras(path)))
     else:
         found = layering.of_pipeline(asking.load(str(path), split_paths(code)))
     telling.console().print(layering.to_table(found, str(path)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,30 +63,13 @@ def of_keras(model: Any, depth: int = 0) -> Iterator[Layer]:
     """The layers of a Keras model, those of nested models below them."""
     for layer in model.layers:
         try:
-            shape = _shape(layer.output.shape)
+            outputs = layer.output if isinstance(layer.output, (list, tuple)) else [layer.output]
+            shape = ", ".join(_shape(output.shape) for output in outputs)
         except (AttributeError, ValueError):  # a layer that was never called
             shape = "?"
         inner = list(of_keras(layer, depth + 1)) if hasattr(layer, "layers") else []
         yield Layer(depth, f"{layer.name} ({type(layer).__name__})", shape, 0 if inner else layer.count_params())
         yield from inner
-
-
-def load_keras(path: Path) -> Any:
-    """A Keras model from a .keras file, without what its training needs.
-
-    Raises:
-        ValueError: "keras is not installed ...", "... can't be loaded ...".
-    """
-    import os
-
-    from scripts.files import need
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    saving = need("keras.saving", "keras")
-    try:
-        return saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
-        raise ValueError(f"{path} can't be loaded: save it again by model.save ({type(error).__name__})") from None
 
 
 def _shape(shape: Any) -> str:

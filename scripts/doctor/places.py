@@ -47,13 +47,18 @@ def find(folder: Path | None, given: Places) -> Places:
         below = sorted(str(path.parent) for path in folder.glob("*/log.jsonl"))
         other = f"give one of {', '.join(below)}" if below else "train first, or give a log by --log"
         raise ValueError(f"there is no log in {folder} ({', '.join(LOGS)}): {other}")
+    model = given.model or model_of(folder)
+    return _complete(Places(log, model, given.config, given.train, given.dev), folder)
+
+
+def model_of(folder: Path) -> Path | None:
+    """The model that a training folder holds: a pipeline of that training, or a .keras file in it or in its folder `model`."""
     own = [
         folder / name
         for name in MODELS
         if (folder / name / "config.cfg").exists() and (name != "pipeline" or _is_of(folder / name, folder))
     ]
-    model = given.model or next(iter([*own, *sorted(folder.glob("*.keras"))]), None)
-    return _complete(Places(log, model, given.config, given.train, given.dev), folder)
+    return next(iter([*own, *sorted(folder.glob("*.keras")), *sorted(folder.glob("model/*.keras"))]), None)
 
 
 def _complete(places: Places, folder: Path | None) -> Places:
