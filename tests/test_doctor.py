@@ -18,6 +18,7 @@ from scripts.corpus import write_docs
 from scripts.doctor.__main__ import FOUND_SERIOUS, app
 from scripts.doctor.case import Case
 from scripts.doctor.checks import examine
+from scripts.doctor.places import Places, find
 from scripts.doctor.settings import from_config, read_config
 from scripts.doctor.texts import to_part
 from scripts.update.pipeline import extract_ner
@@ -309,6 +310,10 @@ def test_the_log_of_textgen(tmp_path: Path) -> None:
         ("log.csv", "epoch,lo", "log.csv: not a training log"),
         ("history.json", "[1, 2]", "history.json: not a training log"),
         ("history.json", '{"loss": [1.0, ', "history.json: not a training log"),
+        ("log.jsonl", '{"step": Infinity, "losses": {"ner": 1}, "scores": {}, "score": 0}\n', "log.jsonl: not a training log"),
+        ("log.jsonl", '{"step": "x", "losses": {"ner": 1}, "scores": {}, "score": 0}\n', "log.jsonl: not a training log"),
+        ("history.json", '{"loss": [1.0], "epoch": [NaN]}', "history.json: not a training log"),
+        ("history.json", "[" * 200_000, "history.json: not a training log"),
     ],
 )
 def test_what_is_no_log(tmp_path: Path, name: str, text: str, words: str) -> None:
@@ -335,6 +340,7 @@ def test_nothing_to_look_at() -> None:
         (["--train", "{}/bad.spacy"], "bad.spacy: not a DocBin, or a damaged one"),
         (["--train", "{}/empty.spacy"], "empty.spacy holds no text"),
         (["--config", "{}/bad.cfg"], "bad.cfg is no training config"),
+        (["--config", "{}/odd.cfg"], "odd.cfg is no training config: a section or setting has the wrong type"),
         (["--model", "{}/bad.keras"], "bad.keras is no .keras file, or a damaged one"),
         (["--model", "{}/other"], "other is no pipeline: give a folder with a config.cfg"),
         (["--model", "{}/broken"], "broken can't be loaded: train it again"),
@@ -347,9 +353,28 @@ def test_bad_input_gets_one_line(tmp_path: Path, args: list[str], words: str) ->
         (tmp_path / name).write_bytes(b"no such thing")
     write_docs(tmp_path / "empty.spacy", [])
     (tmp_path / "bad.cfg").write_text("[training\nx")
+    (tmp_path / "odd.cfg").write_text("[training]\noptimizer = 3\n")
     (tmp_path / "broken" / "config.cfg").write_text('[nlp]\nlang = "en"\npipeline = ["ner"]\n')
     done = CliRunner().invoke(app, ["examine", *(arg.format(tmp_path) for arg in args)])
     assert done.exit_code == 1 and words in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_model_that_was_never_trained_is_one_line(healthy_ner: Path, tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("ner").add_label("A")
+    nlp.to_disk(tmp_path / "model")
+    found = find(healthy_ner, Places())
+    given = ["--model", str(tmp_path / "model"), "--train", str(found.train), "--dev", str(found.dev)]
+    done = CliRunner().invoke(app, ["examine", *given])
+    assert done.exit_code == 1 and "the model can't label the texts: train it, or leave the texts out" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_folder_with_a_config_needs_no_log(tmp_path: Path) -> None:
+    """spaCy ends a training on labels that clash before it writes a log."""
+    (tmp_path / "config.cfg").write_text('[training]\nmax_steps = 10\n[training.optimizer]\n@optimizers = "Adam.v1"\nlearn_rate = 50\n')
+    done = CliRunner().invoke(app, ["examine", str(tmp_path)])
+    assert done.exit_code == FOUND_SERIOUS and "the highest learning rate is 50" in done.stdout and "not looked at: log" in done.stdout
 
 
 def test_a_folder_of_trainings_names_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from scripts.doctor.__main__ import FOUND_SERIOUS, app
 from scripts.doctor.logs import read_log
+from scripts.doctor.settings import from_keras
 from tests.conftest import ROOT, run_module
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -112,14 +114,61 @@ def test_a_softmax_with_the_loss_of_several_labels(fit: Callable[..., Training])
         (3, "softmax", keras.losses.CategoricalCrossentropy(), ""),
         (3, "sigmoid", "binary_crossentropy", ""),
         (1, "linear", "mse", ""),
+        (3, "softmax", keras.losses.SparseCategoricalCrossentropy(from_logits=True), "categorical_crossentropy has from_logits"),
+        (
+            3,
+            "sigmoid",
+            keras.losses.CategoricalCrossentropy(name="cce"),
+            "a sigmoid for each of 3 units, but the loss categorical_crossentropy",
+        ),
+        (3, "linear", keras.losses.SparseCategoricalCrossentropy(from_logits=True), ""),
+        (3, "softmax", ["binary_crossentropy", "mse"], ""),  # of several outputs
     ],
 )
 def test_which_activation_goes_with_which_loss(tmp_path: Path, units: int, activation: str, loss: Any, words: str) -> None:
     model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(units), keras.layers.Activation(activation)])
+    if isinstance(loss, list):
+        model = keras.Model(model.inputs, [keras.layers.Dense(1, "sigmoid")(model.layers[0].output), model.output])
     model.compile("adam", loss)
     model.save(tmp_path / "model.keras")
     found = diagnose("--model", tmp_path / "model.keras")
     assert words in found["output does not fit the labels"]["what"] if words else found == {}
+
+
+def test_the_rate_that_a_schedule_warms_up_to(tmp_path: Path) -> None:
+    schedule = keras.optimizers.schedules.CosineDecay(0.0, 100, warmup_target=1e-3, warmup_steps=20)
+    model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(schedule), "mse")
+    model.save(tmp_path / "model.keras")
+    assert diagnose("--model", tmp_path / "model.keras") == {}
+
+
+@pytest.mark.parametrize(
+    ("history", "names"),
+    [
+        ({"loss": [1 / (i + 1) for i in range(10)]}, set()),  # without validation
+        ({"loss": [0.6, 0.4, 0.3, 0.2, 0.1], "val_accuracy": [0.74, 0.76, 0.77, 0.77, 0.78]}, set()),
+        ({"loss": [0.31, 0.3, 0.29, 0.288, 0.286], "val_accuracy": [0.868, 0.87, 0.872, 0.875, 0.875]}, set()),
+        ({"loss": [1, 0.7, 0.4, 0.2], "val_top_k_categorical_accuracy": [0.5] * 4, "val_accuracy": [0.3, 0.5, 0.6, 0.7]}, set()),
+        ({"loss": [1, 0.7, 0.4, 0.2], "val_accuracy": [0.5, 0.49, 0.52, 0.5]}, {"loss falls, score does not"}),
+        ({"loss": [0.6, 0.4, 0.3, 0.1, 0.03], "val_loss": [0.51, 0.52, 0.58, 0.66, 0.75]}, {"overfitting"}),
+        ({"loss": [1, 0.7, 0.4, 0.2], "val_accuracy": [None] * 4}, set()),
+    ],
+)
+def test_short_histories(tmp_path: Path, history: dict[str, list[float | None]], names: set[str]) -> None:
+    """A score after a whole first epoch may be a good one already."""
+    srsly.write_json(tmp_path / "history.json", history)
+    assert set(diagnose("--log", tmp_path / "history.json")) == names
+
+
+@pytest.mark.parametrize(
+    "config", [b"{}", b"[]", b'{"config": null}', b'{"config": {"layers": [1]}}', b'{"config": {}, "compile_config": 3}']
+)
+def test_a_keras_file_of_another_shape_is_one_line(tmp_path: Path, config: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", config)
+    with pytest.raises(ValueError, match=r"model.keras is no .keras file, or a damaged one"):
+        from_keras(tmp_path / "model.keras")
 
 
 def test_a_csv_cut_short_counts_as_far_as_it_is_whole(healthy: Training, tmp_path: Path) -> None:

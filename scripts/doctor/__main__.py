@@ -70,10 +70,17 @@ def examine(
         raise SystemExit(FOUND_SERIOUS)
 
 
+def _settings(config: Path) -> Settings:
+    try:
+        return from_config(read_config(config))
+    except (AttributeError, TypeError, OverflowError) as error:
+        raise ValueError(f"{config} is no training config: a section or setting has the wrong type ({error})") from None
+
+
 def _look(places: Places, code: list[Path]) -> tuple[Case, list[layering.Layer]]:
     """Read what is there. A .keras file is not loaded: its settings can be read without TensorFlow."""
     curve = read_log(places.log) if places.log else None
-    settings = from_config(read_config(places.config)) if places.config else None
+    settings = _settings(places.config) if places.config else None
     train, dev = (read_part(path) if path else None for path in (places.train, places.dev))
     layers: list[layering.Layer] = []
     predictions = None

@@ -109,6 +109,8 @@ def _clash(activation: str, loss: str, units: int) -> str:
     """What is wrong with the activation and the loss of a Keras model by themselves, or ""."""
     if activation == "softmax" and units == 1:
         return "the last layer is a softmax over one unit, which is always 1"
+    if activation in ("softmax", "sigmoid") and loss.endswith("from_logits"):
+        return f"the last layer is a {activation}, but the loss {loss.split()[0]} has from_logits, and applies it a second time"
     if activation == "softmax" and "binary" in loss:
         return f"the last layer is a softmax over {units} units, but the loss {loss} takes each of them as a label of its own"
     if activation == "sigmoid" and units > 1 and "categorical" in loss:

@@ -15,6 +15,7 @@ EXPLODED = 30  # times the loss at the start; batches of spaCy's schedule grow t
 LOST = 0.1  # of the best score, lost until the end
 GAP = 0.35  # of the score on train above that on dev: networks know their training texts nearly by heart, and are fine where dev is not far
 DEV_LOSS_RISEN = 1.25  # times the lowest
+LEARNED = 0.6  # score after a whole first epoch from which on it is no guess any more; guessing one of two labels gives a half
 
 
 def losses_of(curve: Curve) -> dict[str, list[float]]:
@@ -40,6 +41,11 @@ def smooth(values: list[float]) -> list[float]:
 
 def percent(share: float) -> str:
     return f"{100 * share:.1f}"
+
+
+def _began_well(curve: Curve) -> bool:
+    """Whether the first score is already a good one: it stands behind a whole epoch (Keras), or the training goes on from another."""
+    return curve.unit == "epoch" and bool(curve.score) and curve.score[0] > LEARNED
 
 
 def not_finite(case: Case) -> Finding | None:
@@ -68,7 +74,7 @@ def loss_stays(case: Case) -> Finding | None:
     if curve is None or not_finite(case):
         return None
     best = max(smooth(curve.score), default=0.0)
-    if curve.score and (best > 0.9 or best - curve.score[0] > 0.1):
+    if curve.score and (best > 0.9 or best - curve.score[0] > 0.1 or _began_well(curve)):
         return None
     for name, values in losses_of(curve).items():
         if tail(values) > (NOT_FALLEN if curve.score else NOT_FALLEN_UNSCORED) * values[0]:
@@ -84,10 +90,12 @@ def loss_stays(case: Case) -> Finding | None:
 def score_stays(case: Case) -> Finding | None:
     """The loss falls, but the score on dev stays where chance has it."""
     curve = case.curve
-    if curve is None or not curve.score or not_finite(case):
+    if curve is None or not np.isfinite(curve.score or [np.nan]).all() or not_finite(case):
         return None
-    best, falls = max(curve.score), {name: values for name, values in losses_of(curve).items() if tail(values) < FALLEN * values[0]}
     n_dev = len(case.dev.texts) if case.dev else 0
+    if not n_dev and _began_well(curve):
+        return None
+    best, falls = max(smooth(curve.score)), {name: values for name, values in losses_of(curve).items() if tail(values) < FALLEN * values[0]}
     chance = _chance(case) if n_dev else curve.score[0]
     margin = max(0.05, 1 / math.sqrt(n_dev)) if n_dev else 0.05  # two standard errors of a share near one half
     if not falls or best > chance + margin:
@@ -115,7 +123,7 @@ def overfits(case: Case) -> Finding | None:
 
 def _late_loss(curve: Curve | None) -> str:
     """What gets worse after the best step, or ""."""
-    if curve is None or len(curve.steps) < 2 * FEWEST:
+    if curve is None or len(curve.steps) < (FEWEST if curve.dev_losses else 2 * FEWEST):
         return ""
     if curve.dev_losses:
         best, last = int(np.argmin(curve.dev_losses)), tail(curve.dev_losses)
@@ -126,9 +134,11 @@ def _late_loss(curve: Curve | None) -> str:
                 f"while that on train fell from {loss[best]:.3g} to {loss[-1]:.3g}"
             )
         return ""
+    if not np.isfinite(curve.score or [np.nan]).all():
+        return ""
     values = smooth(curve.score)
     best, last = int(np.argmax(values)), tail(values)
-    if curve.score and best < 0.5 * len(values) and values[best] - last > LOST * values[best]:
+    if best < 0.5 * len(values) and values[best] - last > LOST * values[best]:
         return (
             f"the score on dev was best around {curve.unit} {curve.steps[best]} of {curve.steps[-1]} ({percent(values[best])}, smoothed) "
             f"and fell to {percent(last)} (mean of the last third)"

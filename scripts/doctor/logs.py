@@ -32,8 +32,9 @@ def read_log(path: Path) -> Curve:
         else:
             lines = _json_lines(path, text, notes)
             curve = _spacy(lines, notes) if "losses" in lines[0] else _keras(lines, notes)
-    except (KeyError, TypeError, AttributeError, IndexError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: {NOT_A_LOG} ({type(error).__name__}: {error})") from None
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, OverflowError, RecursionError) as error:
+        told = str(error)
+        raise ValueError(told if told.startswith(str(path)) else f"{path}: {NOT_A_LOG} ({type(error).__name__}: {told[:80]})") from None
     if not curve.steps or not curve.losses:
         raise ValueError(f"{path}: {NOT_A_LOG}")
     return curve
@@ -113,6 +114,6 @@ def _keras(lines: list[dict[str, Any]], notes: list[str]) -> Curve:
         losses={loss: columns[loss]} if lines else {},
         dev_losses=columns.get(dev_loss, []),
         scores=scores,
-        score=next(iter(scores.values()), []),
+        score=next((values for name, values in scores.items() if "top" not in name), next(iter(scores.values()), [])),
         notes=notes,
     )

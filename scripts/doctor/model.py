@@ -54,8 +54,15 @@ def predict(nlp: Language, train: Sequence[Doc], dev: Sequence[Doc]) -> Predicti
         nlp: the pipeline; its vocab is that of the Docs.
         train: annotated Docs.
         dev: the same.
+
+    Raises:
+        ValueError: "the model can't label the texts ...", such as of one that was never trained.
     """
-    train_examples, examples = (_predicted(nlp, _some(docs)) for docs in (train, dev))
+    try:
+        train_examples, examples = (_predicted(nlp, _some(docs)) for docs in (train, dev))
+    except Exception as error:  # each component raises its own
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the model can't label the texts: train it, or leave the texts out ({told[:200]})") from None
     pairs = [(example.predicted, example.reference) for example in examples]
     scores = (_score(nlp, train_examples), _score(nlp, examples))
     if any(gold.cats for _, gold in pairs):

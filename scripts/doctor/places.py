@@ -43,7 +43,7 @@ def find(folder: Path | None, given: Places) -> Places:
             f"{folder} does not exist: run a training first (python -m weasel run ner), or name another by vars.doctor.training"
         )
     log = given.log or next((folder / name for name in LOGS if (folder / name).is_file()), None)
-    if log is None:
+    if log is None and not (folder / "config.cfg").is_file():
         below = sorted(str(path.parent) for path in folder.glob("*/log.jsonl"))
         other = f"give one of {', '.join(below)}" if below else "train first, or give a log by --log"
         raise ValueError(f"there is no log in {folder} ({', '.join(LOGS)}): {other}")

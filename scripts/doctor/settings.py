@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,7 @@ from scripts.doctor.case import Family, Settings
 
 UNITS = {"batch_by_words": "words", "batch_by_padded": "padded words", "batch_by_sequence": "texts"}
 LINEAR = ("TextCatBOW", "SparseLinear")
+MOST_STEPS = 1_000_000  # of a schedule
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _over(value: Any, steps: int) -> list[float]:
         return []
     try:
         schedule = registry.resolve({"schedule": value})["schedule"]
-        return [float(rate) for rate in islice(schedule, steps)]
+        return [float(rate) for rate in islice(schedule, min(steps, MOST_STEPS))]
     except Exception:  # a schedule of somebody else's, or one with wrong settings, which spaCy itself names
         return []
 
@@ -89,13 +91,16 @@ def from_keras(path: Path) -> Settings:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError):
+            return _of_keras(json.loads(archive.read("config.json")))
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError, TypeError, ValueError):
         raise ValueError(f"{path} is no .keras file, or a damaged one: save it again by model.save") from None
+
+
+def _of_keras(config: dict[str, Any]) -> Settings:
     compiled = config.get("compile_config") or {}
     optimizer = compiled.get("optimizer") or {}
     optimizer = optimizer if isinstance(optimizer, dict) else {"class_name": optimizer}
-    layers = [layer["config"] for layer in config["config"].get("layers") or []]
+    layers = [] if _n_outputs(config["config"]) > 1 else [layer["config"] for layer in config["config"].get("layers") or []]
     last: dict[str, Any] = next((layer for layer in reversed(layers) if "activation" in layer), {})
     units = next((layer["units"] for layer in reversed(layers) if "units" in layer), 0)
     exclusive = {"softmax": True, "sigmoid": False}.get(_name(last.get("activation")))
@@ -105,12 +110,27 @@ def from_keras(path: Path) -> Settings:
         learn_rate=_keras_rate(optimizer.get("config", {}).get("learning_rate")),
         exclusive=exclusive,
         component=str(last.get("name", "")),
-        output=(_name(last.get("activation")), _name(compiled.get("loss")), int(units)),
+        output=(_name(last.get("activation")), _loss(compiled.get("loss")), int(units)),
     )
 
 
+def _n_outputs(model: dict[str, Any]) -> int:
+    """How many outputs a Keras model has: ["name", 0, 0] for one, a list or dict of such for several."""
+    outputs = model.get("output_layers") or []
+    return len(outputs) if isinstance(outputs, dict) or (outputs and isinstance(outputs[0], list)) else 1
+
+
+def _loss(value: Any) -> str:
+    """The name of a loss in snake case, "... from_logits" where it takes scores before the activation; "" for one of several outputs."""
+    if isinstance(value, dict) and "class_name" in value:
+        inner = value.get("config")
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", value["class_name"]).lower() if isinstance(inner, dict) else str(inner)
+        return f"{name} from_logits" if isinstance(inner, dict) and inner.get("from_logits") else name
+    return value if isinstance(value, str) else ""
+
+
 def _name(value: Any) -> str:
-    """The name of an activation or a loss, which Keras stores as a string or as an object."""
+    """The name of an activation, which Keras stores as a string or as an object."""
     if isinstance(value, dict):
         inner = value.get("config")
         value = (
@@ -124,7 +144,8 @@ def _name(value: Any) -> str:
 
 
 def _keras_rate(value: Any) -> float | None:
-    """A learning rate, or the first of a schedule."""
+    """A learning rate, or that of a schedule: what it warms up to, or its first."""
     if isinstance(value, dict):
-        value = value.get("config", {}).get("initial_learning_rate")
+        inner = value.get("config", {})
+        value = inner.get("warmup_target") or inner.get("initial_learning_rate")
     return float(value) if isinstance(value, (int, float)) else None
