@@ -128,7 +128,8 @@ def test_a_softmax_with_the_loss_of_several_labels(fit: Callable[..., Training])
 def test_which_activation_goes_with_which_loss(tmp_path: Path, units: int, activation: str, loss: Any, words: str) -> None:
     model = keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(units), keras.layers.Activation(activation)])
     if isinstance(loss, list):
-        model = keras.Model(model.inputs, [keras.layers.Dense(1, "sigmoid")(model.layers[0].output), model.output])
+        given = keras.layers.Input((8,))
+        model = keras.Model(given, [keras.layers.Dense(1, "sigmoid")(given), keras.layers.Dense(units, activation)(given)])
     model.compile("adam", loss)
     model.save(tmp_path / "model.keras")
     found = diagnose("--model", tmp_path / "model.keras")
