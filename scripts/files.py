@@ -19,13 +19,13 @@ R = TypeVar("R")
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command end with one line on stderr and exit code 1 where its input is bad (ValueError, OSError)."""
+    """Make a command end with one line on stderr and exit code 1 where its input is bad (ValueError, OSError) or too large for memory."""
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)
             raise SystemExit(1) from None
 

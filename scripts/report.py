@@ -1,5 +1,6 @@
 """The figures of all workflows that ran, in one table and on one page: where this project stands."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -138,6 +139,8 @@ def collect(folder: Path) -> list[Row]:
     Raises:
         ValueError: "FILE: not a file of figures ...".
     """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: give the folder of the trainings")
     rows: list[Row] = []
     for entry in ENTRIES:
         files = sorted(folder.glob(entry.file))
@@ -151,7 +154,9 @@ def _row(entry: Entry, file: Path) -> Row:
     try:
         metrics = dict(srsly.read_json(file))
         values = [entry.value(metrics), entry.baseline[1](metrics) if entry.baseline else None]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if not all(value is None or (isinstance(value, (int, float)) and math.isfinite(value)) for value in values):
+            raise TypeError("a figure is no number")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{file}: not a file of figures, or a damaged one: run {entry.workflow} again ({type(error).__name__})") from None
     made = datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
     what = f"{entry.what} {file.parent.name}" if "*" in entry.file else entry.what
@@ -198,7 +203,7 @@ def collect_all(
         table.add_row(*line, style="dim" if line[2] == "not run" else "")
     console().print(table)
     write_json(output / "report.json", [asdict(row) for row in rows])
-    markdown = [COLUMNS, ("---",) * len(COLUMNS), *lines]
+    markdown = [COLUMNS, ("---",) * len(COLUMNS), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
     write_text(output / "report.md", "".join(f"| {' | '.join(line)} |\n" for line in markdown))
     template = Path(__file__).with_name("report.html.jinja")
     write_text(output / "report.html", pages.render(template, title="Where this project stands", columns=COLUMNS, lines=lines))

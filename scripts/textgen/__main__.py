@@ -1,18 +1,33 @@
 """The commands of the workflow `textgen`: each reads, calls a function over plain data, and writes."""
 
+import math
 import re
 import shutil
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import srsly
 import typer
+from click import ClickException
 from spacy.cli._util import parse_config_overrides
 
 from scripts import plots
 from scripts.corpus import read_texts
-from scripts.files import digest, new_folder, one_line_errors, progress_bar, remove, restore_folder, write_json, write_jsonl, write_text
+from scripts.files import (
+    check_new_folder,
+    digest,
+    new_folder,
+    one_line_errors,
+    progress_bar,
+    remove,
+    restore_folder,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 from scripts.textgen import activations as looking
 from scripts.textgen import evaluate as evaluating
 from scripts.textgen import folder as folders
@@ -58,6 +73,8 @@ def corpus(
     if not train.strip() or not dev.strip():
         raise ValueError(f"{texts} holds no text, or too little to split: give more")
     characters = Characters.of(train, least)
+    if characters.known == UNKNOWN:
+        raise ValueError(f"no character occurs {least} times in {texts}: give more text, or a lower vars.textgen.least")
     parts = {"train": characters.decode(characters.encode(train)), "dev": characters.decode(characters.encode(dev))}
     for name, part in parts.items():
         write_text(output / f"{name}.txt", part)
@@ -77,10 +94,37 @@ def corpus(
 
 
 def _read_corpus(folder: Path) -> tuple[dict[str, Any], str, str]:
-    if not (folder / "corpus.json").exists():
-        raise ValueError(f"{folder / 'corpus.json'} does not exist: run textgen-corpus first")
+    for name in ("corpus.json", "train.txt", "dev.txt"):
+        if not (folder / name).is_file():
+            raise ValueError(f"{folder / name} does not exist: run textgen-corpus first")
     train, dev = ((folder / f"{name}.txt").read_bytes().decode("utf8") for name in ("train", "dev"))
-    return srsly.read_json(folder / "corpus.json"), train, dev  # type: ignore[return-value]
+    try:
+        told = dict(srsly.read_json(folder / "corpus.json"))
+        code, known = bool(told["code"]), told["characters"]
+        whole = known == "".join(sorted({*known})) and {*known} >= {UNKNOWN, *train, *dev}
+        whole = whole and (told["train"], told["dev"]) == (len(train), len(dev)) and 0 not in (len(train), len(dev))
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise ValueError(f"the files of {folder} do not belong together, or are damaged: run textgen-corpus again")
+    return {**told, "code": code}, train, dev
+
+
+def _read_log(path: Path, step: int) -> list[dict[str, Any]]:
+    """The lines of a training that was stopped, up to a step."""
+    try:
+        log: Any = [line for line in srsly.read_jsonl(path) if line["step"] <= step]
+        return [line for line in log if math.isfinite(line["seconds"] + line["train_bits"] + line["dev_bits"])]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{path} is damaged: delete {path.with_name('checkpoint.npz')} to begin anew") from None
+
+
+def _overrides(args: list[str]) -> dict[str, Any]:
+    try:
+        with redirect_stdout(StringIO()):
+            return parse_config_overrides(args)
+    except (ClickException, SystemExit):
+        raise ValueError(f"can't read {' '.join(args)}: settings are overridden like --training.max_steps 100 --model.width 256") from None
 
 
 @app.command(context_settings=ANY_SETTING)
@@ -93,23 +137,25 @@ def train(
     seed: Seed = 0,
 ) -> None:
     """Train the network; each evaluation leaves a checkpoint and shows a sample."""
-    shape, schedule = read_settings(config, parse_config_overrides(context.args))
+    shape, schedule = read_settings(config, _overrides(context.args))
+    check_new_folder(folder / "model", marker=folders.FACTS)
     told, train, dev = _read_corpus(corpus)
     characters = Characters(told["characters"])
     settings = {"model": shape.model_dump(), "training": schedule.model_dump(), "seed": seed}
     fingerprint = digest(srsly.json_dumps({**settings, "train": train, "dev": dev}).encode())
     checkpoint, best = folder / "checkpoint.npz", folder / "best"
     left = folders.read_checkpoint(checkpoint, fingerprint, characters)
-    log = [line for line in srsly.read_jsonl(folder / "log.jsonl") if line["step"] <= int(left["step"])] if left else []
+    log = _read_log(folder / "log.jsonl", int(left["step"])) if left else []
     before = log[-1]["seconds"] if log else 0.0
     trainer = Trainer(len(characters.known), shape, schedule, seed)
     if left:
         trainer.restore(left)
         print(f"goes on after step {trainer.step} of {schedule.max_steps}")
+    begin = "\n" if "\n" in characters.known else ""
     with progress_bar("training", schedule.max_steps, "step") as bar:
         bar.update(trainer.step)
         for found in training(characters.encode(train), characters.encode(dev), trainer, schedule, seed, bar.update):
-            sample = generate(found.network, characters, "\n", 200, seed=found.step)[0]
+            sample = generate(found.network, characters, begin, 200, seed=found.step)[0]
             log.append({**found.to_json(), "seconds": round(before + found.seconds, 2), "sample": sample})
             bar.write(f"step {found.step}: {found.train_bits:.3f} bits per character in training, {found.dev_bits:.3f} on dev\n{sample}\n")
             if found.best:
@@ -133,8 +179,8 @@ def evaluate(
     model: Model,
     corpus: Corpus,
     folder: Annotated[Path, typer.Argument(help="gets metrics.json")],
-    functions: Annotated[int, typer.Option(help="functions to write and to compile, where the texts are code", min=1)] = 200,
-    temperature: Annotated[float, typer.Option(help="of them", min=0)] = 0.5,
+    functions: Annotated[int, typer.Option(help="functions to write and to compile, where the texts are code", min=1, max=10_000)] = 200,
+    temperature: Annotated[float, typer.Option(help="of them", min=0, max=100)] = 0.5,
     seed: Seed = 0,
 ) -> None:
     """Bits per character, and for code the share of functions that compile, beside an n-gram model."""
@@ -170,8 +216,8 @@ def sample(
     prefix: Annotated[list[str] | None, typer.Option(help="what a text begins with; \\n is a new line; may be repeated")] = None,
     prefixes: Annotated[Path | None, typer.Option(help="the same, a text a line (.jsonl, .txt)")] = None,
     length: Annotated[int, typer.Option(help="characters of each text, at most", min=1)] = 500,
-    n: Annotated[int, typer.Option(help="texts for each prefix", min=1)] = 3,
-    temperature: Annotated[float, typer.Option(help="0 takes the likeliest character each time", min=0)] = 0.5,
+    n: Annotated[int, typer.Option(help="texts for each prefix", min=1, max=10_000)] = 3,
+    temperature: Annotated[float, typer.Option(help="0 takes the likeliest character each time", min=0, max=100)] = 0.5,
     top_k: Annotated[int, typer.Option(help="draw from so many of the likeliest characters; 0 for all", min=0)] = 0,
     top_p: Annotated[float, typer.Option(help="draw from the likeliest that together have this probability", min=1e-6, max=1)] = 1.0,
     stop: Annotated[str, typer.Option(help="a text ends before this string; \\n is a new line")] = "",
@@ -184,9 +230,12 @@ def sample(
     if output.suffix not in (".jsonl", ".txt"):
         raise ValueError(f"don't know how to write {output}: give a file that ends in .jsonl or .txt")
     saved = folders.load(model)
-    begins = [given.replace("\\n", "\n") for given in prefix or []] + (
-        [text.text for text in read_texts(prefixes)] if prefixes else []
-    ) or [""]
+    begins = [given.replace("\\n", "\n") for given in prefix or []]
+    if prefixes:
+        begins += [text.text for text in read_texts(prefixes)]
+        if not begins:
+            raise ValueError(f"{prefixes} holds no text: give prefixes, or leave it out to begin with nothing")
+    begins = begins or [""]
     ends, network, start = re.escape(stop.replace("\\n", "\n")), Network(saved.model), time.perf_counter()
     draw: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     written: list[dict[str, Any]] = []
@@ -221,6 +270,8 @@ def activations(
     layers = looking.hidden_states(saved.model, saved.characters.encode_known(text, str(corpus)))
     told_units = looking.telling_units(layers, looking.properties(text, told["code"]))
     drawn = looking.chosen(units, layers) if units else told_units[:top]
+    if not drawn:
+        raise ValueError(f"{corpus / 'dev.txt'} has {len(dev)} characters, too few to tell units apart: give more text")
     place = looking.passage(text, shown)  # not where the units were chosen by
     part, fired = text[place], [hidden[place] for hidden in layers]
     plots.save(looking.heat_map(part, fired, drawn), folder / "activations.png")

@@ -10,6 +10,7 @@ import token
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -92,16 +93,23 @@ def _inside_quotes(text: str) -> Floats:
 def _of_code(text: str) -> dict[str, Floats]:
     """What Python's tokenizer says, as far as it understands the text."""
     known = {name: np.zeros(len(text)) for name in ("inside string", "keyword", "name", "operator")}
-    begins = np.cumsum([0, *(len(line) for line in io.StringIO(text))])
-    try:
-        for kind, string, (line, column), (end, end_column), _ in tokenize.generate_tokens(io.StringIO(text).readline):
-            name = {token.STRING: "inside string", token.OP: "operator"}.get(kind)
-            if kind == token.NAME:
-                name = "keyword" if keyword.iskeyword(string) else "name"
-            if name:
-                known[name][begins[line - 1] + column : begins[end - 1] + end_column] = 1
-    except (tokenize.TokenError, SyntaxError):
-        pass  # the text was cut somewhere
+    lines = list(io.StringIO(text))
+    begins = np.cumsum([0, *map(len, lines)])
+    first = [i for i, line in enumerate(lines) if not line[0].isspace()]  # where the tokenizer may begin: the text may be cut anywhere
+    while first:
+        done = start = first[0]
+        rest = iter(lines[start:])
+        try:
+            for kind, string, (line, column), (end, end_column), _ in tokenize.generate_tokens(partial(next, rest, "")):
+                name = {token.STRING: "inside string", token.OP: "operator"}.get(kind)
+                if kind == token.NAME:
+                    name = "keyword" if keyword.iskeyword(string) else "name"
+                if name:
+                    known[name][begins[start + line - 1] + column : begins[start + end - 1] + end_column] = 1
+                done = start + end - 1
+            break
+        except (tokenize.TokenError, SyntaxError):
+            first = [i for i in first if i > done]
     return known
 
 
@@ -135,7 +143,7 @@ def chosen(given: str, layers: Sequence[Floats]) -> list[Unit]:
     units = []
     for name in given.split(","):
         layer, _, unit = name.strip().partition(":")
-        if not (layer.isdigit() and unit.isdigit() and 1 <= int(layer) <= len(layers) and int(unit) < layers[int(layer) - 1].shape[1]):
+        if not (layer.isdecimal() and unit.isdecimal() and 1 <= int(layer) <= len(layers) and int(unit) < layers[int(layer) - 1].shape[1]):
             sizes = ", ".join(f"{number}:0 to {number}:{hidden.shape[1] - 1}" for number, hidden in enumerate(layers, start=1))
             raise ValueError(f"no unit {name.strip()!r}: there are {sizes}")
         units.append(Unit(int(layer), int(unit), "", 0.0))

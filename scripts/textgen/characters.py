@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+TOO_MUCH = 2  # times the share that was asked for; and too little is a share by that
 UNKNOWN = "\ufffd"  # stands for each character that is too rare to learn; never generated
 
 
@@ -49,7 +50,7 @@ class Characters:
 
 
 def split(texts: Sequence[str], share: float, seed: int) -> tuple[str, str]:
-    """(train, dev): the last part of a single text; of several, whole texts drawn by seed until they hold that share.
+    """(train, dev): of several texts, whole ones drawn by seed until they hold that share; of one, or if all are too long, its end.
 
     Args:
         texts: those that are the same count once.
@@ -61,10 +62,15 @@ def split(texts: Sequence[str], share: float, seed: int) -> tuple[str, str]:
     if len(texts) == 1:
         border = len(texts[0]) - n_dev
         return texts[0][:border], texts[0][border:]
-    dev: set[int] = set()
+    dev, so_far = set[int](), 0
     for i in np.random.default_rng(seed).permutation(len(texts)):
-        if sum(len(texts[j]) for j in dev) >= n_dev or len(dev) == len(texts) - 1:
-            break
-        dev.add(int(i))
+        if so_far < n_dev and so_far + len(texts[i]) <= TOO_MUCH * n_dev:
+            dev.add(int(i))
+            so_far += len(texts[i])
+    if so_far < n_dev / TOO_MUCH:
+        longest = max(range(len(texts)), key=lambda i: len(texts[i]))
+        text, border = texts[longest], len(texts[longest]) - (n_dev - so_far)
+        texts = [*texts[:longest], text[:border], text[border:], *texts[longest + 1 :]]
+        dev = {i + (i > longest) for i in dev} | {longest + 1}
     train = "\n".join(text for i, text in enumerate(texts) if i not in dev)
     return train, "\n".join(texts[i] for i in sorted(dev))

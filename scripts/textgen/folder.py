@@ -42,8 +42,13 @@ def load(folder: Path) -> Saved:
     restore_folder(folder)
     if not (folder / MODEL).exists() or not (folder / FACTS).exists():
         raise ValueError(f"{folder} does not exist or holds no model: run textgen-train first")
-    model, facts = read_keras(folder / MODEL), srsly.read_json(folder / FACTS)
-    characters = Characters(facts.pop("characters", ""))
+    model = read_keras(folder / MODEL)
+    try:
+        facts = dict(srsly.read_json(folder / FACTS))
+        characters = Characters(str(facts.pop("characters")))
+        facts["step"] = int(facts["step"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder / FACTS} is damaged: run textgen-train again ({type(error).__name__})") from None
     if model.name != "textgen" or model.outputs[0].shape[-1] != len(characters.known):
         raise ValueError(f"{folder}: model and characters do not belong together: run textgen-train again")
     return Saved(model, characters, facts)
@@ -67,9 +72,9 @@ def read_checkpoint(path: Path, fingerprint: str, characters: Characters) -> Arr
     try:
         with np.load(path, allow_pickle=False) as left:
             arrays = dict(left)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        found, known = str(arrays.pop("fingerprint")), str(arrays.pop("characters"))
+    except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile):
         raise ValueError(f"the checkpoint is damaged: {remedy}") from None
-    found, known = str(arrays.pop("fingerprint")), str(arrays.pop("characters"))
     if known != characters.known:
         differ = " ".join(map(repr, sorted(set(known) ^ set(characters.known))))
         raise ValueError(f"the checkpoint is of a text with other characters ({differ}): {remedy}, or give that text again")

@@ -25,9 +25,9 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     cell: Literal["gru", "lstm"]
-    layers: int = Field(ge=1)
-    width: int = Field(ge=1)
-    embedding: int = Field(ge=1)
+    layers: int = Field(ge=1, le=16)
+    width: int = Field(ge=1, le=16_384)
+    embedding: int = Field(ge=1, le=16_384)
     dropout: float = Field(ge=0, lt=1)
 
 

@@ -1,10 +1,12 @@
 """Texts to learn from: books without the frame that Project Gutenberg puts around them, and source code without prose."""
 
+import ast
 import io
 import re
 import sysconfig
 import token
 import tokenize
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,8 @@ def files_of(given: str) -> list[Path]:
     Raises:
         ValueError: "... does not exist", "no file to read in ...", "don't know how to read ...".
     """
+    if not given:
+        raise ValueError("vars.textgen.texts is empty: give stdlib, or a file or folder of texts")
     if given != STDLIB:
         return source_files(Path(given), SUFFIXES)
     library = Path(sysconfig.get_paths()["stdlib"])
@@ -52,6 +56,8 @@ def _texts(file: Path) -> Iterator[str]:
     for number, record in read_jsonl(file):
         if not isinstance(record.get("text"), str):
             raise ValueError(f'{file}:{number}: no "text": each line needs a "text" that is a string')
+        if any("\ud800" <= character <= "\udfff" for character in record["text"]):
+            raise ValueError(f"{file}:{number}: half of a surrogate pair (\\ud800 to \\udfff): mend or leave out the line")
         yield record["text"]
 
 
@@ -71,13 +77,16 @@ def without_prose(file: Path) -> str:
     they are names more often than prose.
 
     Raises:
-        ValueError: "... not Python ...", for what the tokenizer refuses.
+        ValueError: "... not Python ...", for what Python can't parse.
     """
     try:
         with tokenize.open(file) as stream:
             source = stream.read().expandtabs(8)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)  # the tokenizer alone takes a good deal that is no Python
         return _join(io.StringIO(source).readlines(), list(_edits(source)))  # form feeds end no line
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, LookupError) as error:
+    except (tokenize.TokenError, SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
         raise ValueError(f"{file}: not Python, or of another version: leave it out ({error})") from error
 
 

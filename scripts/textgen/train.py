@@ -1,5 +1,6 @@
 """Training: truncated backpropagation through time over streams of a text, with the state carried from chunk to chunk."""
 
+import configparser
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,14 +24,14 @@ class Schedule(BaseModel):
     """[training] of a config."""
 
     model_config = ConfigDict(extra="forbid")
-    batch: int = Field(ge=1)
-    chunk: int = Field(ge=2)
-    learn_rate: float = Field(gt=0)
-    warmup: int = Field(ge=0)
-    max_steps: int = Field(ge=1)
+    batch: int = Field(ge=1, le=65_536)
+    chunk: int = Field(ge=2, le=65_536)
+    learn_rate: float = Field(gt=0, le=1000)
+    warmup: int = Field(ge=0, le=10**9)
+    max_steps: int = Field(ge=1, le=10**9)
     eval_frequency: int = Field(ge=1)
     patience: int = Field(ge=0)
-    clip: float = Field(gt=0)
+    clip: float = Field(gt=0, le=1e9)
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,14 @@ def read_settings(path: Path, overrides: Mapping[str, Any]) -> tuple[Shape, Sche
     Raises:
         ValueError: "... training.batch: ...", naming the setting that is wrong.
     """
-    config = load_config(path, dict(overrides), interpolate=True)
+    try:
+        config = load_config(path, dict(overrides), interpolate=True)
+    except configparser.Error as error:
+        raise ValueError(f"{path} is no config: {error}") from None
     found: list[Any] = []
     for section, kind in (("model", Shape), ("training", Schedule)):
         try:
-            found.append(kind(**config.get(section, {})))
+            found.append(kind.model_validate(config.get(section, {})))
         except ValidationError as error:
             wrong = "; ".join(f"{section}.{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}" for one in error.errors())
             raise ValueError(f"{path}: {wrong}") from None
@@ -147,7 +151,14 @@ class Trainer:
         return {name: np.array(value) for name, value in {**known, **{f"state_{i}": state for i, state in enumerate(self.states)}}.items()}
 
     def restore(self, left: Arrays) -> None:
-        """Take over what `arrays` gave."""
+        """Take over what `arrays` gave.
+
+        Raises:
+            ValueError: "the checkpoint lacks ...".
+        """
+        names = {"step", "best", "since", *self._variables(), *(f"state_{i}" for i in range(len(self.model.inputs) - 1))}
+        if lacking := sorted(names - set(left)):
+            raise ValueError(f"the checkpoint lacks {lacking[0]} (and {len(lacking) - 1} more): delete it to begin anew")
         self.step, self.best, self.since = int(left["step"]), float(left["best"]), int(left["since"])
         for name, variable in self._variables().items():
             variable.assign(left[name])
