@@ -546,7 +546,8 @@ def test_workflow(tmp_path: Path) -> None:
     weasel(folder, "textgen", ".", *own, "--vars.textgen.length", "60")
     metrics = json.loads((folder / "training/textgen/metrics.json").read_text())
     assert metrics["dev_bits"] > metrics["ngram_bits"] > 1 and metrics["code"] and metrics["network"]["functions"] == 5
-    assert len((folder / "training/textgen/samples.jsonl").read_text("utf8").splitlines()) == 18
+    samples = [json.loads(line)["text"] for line in (folder / "training/textgen/samples.jsonl").read_text("utf8").splitlines()]
+    assert 0 < len(samples) <= 18 and all(map(compiles, samples))  # what no cut makes into code is left out
     assert "Skipping 'textgen-train'" in weasel(folder, "textgen", ".", *own).stdout
 
 
