@@ -25,6 +25,7 @@ _TAG = re.compile(r"O|[BILU]-\S+")
 _INLINE = re.compile(r"([^|]+)\|(?:[^|]+\|)?(O|[BILU]-[^|]+)")
 CONLL_SUFFIXES = (".conll", ".iob", ".tsv")
 DOC_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID", "ENT_KB_ID")
+HALF_PAIR = "half of a surrogate pair"
 
 
 @dataclass(frozen=True)
@@ -286,14 +287,19 @@ def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, re
     return doc
 
 
+def has_half_pair(text: str) -> bool:
+    """Whether a string can't be written: JSON may spell half of a surrogate pair."""
+    try:
+        text.encode("utf8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def why_unreadable(text: str, nlp: Language) -> str | None:
     """The reason to set a text aside, or None."""
     if not text.strip():
         return "empty"
     if len(text) > nlp.max_length:
         return f"longer than {nlp.max_length} characters"
-    try:
-        text.encode("utf8")
-    except UnicodeEncodeError:
-        return "half of a surrogate pair"
-    return None
+    return HALF_PAIR if has_half_pair(text) else None

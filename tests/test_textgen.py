@@ -138,7 +138,7 @@ def test_split_by_text_or_at_the_end() -> None:
     texts = [f"text {i} " * 5 for i in range(40)]
     train, dev = split([*texts, texts[3]], 0.2, 0)
     assert sorted([*train.split("\n"), *dev.split("\n")]) == sorted(texts)
-    assert 0.15 < len(dev) / len(train + dev) < 0.3 and split(texts, 0.2, 1) != (train, dev)
+    assert 0.18 < len(dev) / len(train + dev) < 0.25 and split(texts, 0.2, 1) != (train, dev)
 
 
 @settings(max_examples=200)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus import Skipped, read_jsonl
+from scripts.corpus import Skipped, has_half_pair, read_jsonl
 from scripts.files import progress_bar
 
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
@@ -57,9 +57,9 @@ def read_items(path: Path, skipped: Skipped | None = None, counts: Counter[str] 
 def _sound(path: Path, skipped: Skipped | None, bar: Any) -> Iterator[Item]:
     for number, record in read_jsonl(path, skipped, bar):
         title, links = record.get("title"), record.get("links")
-        if not isinstance(title, str) or not _is_text(title):
+        if not isinstance(title, str) or has_half_pair(title):
             why = 'no "title": each line needs one that is a string'
-        elif not isinstance(links, list) or not all(isinstance(link, str) and _is_text(link) for link in links):
+        elif not isinstance(links, list) or not all(isinstance(link, str) and not has_half_pair(link) for link in links):
             why = 'no list of "links": each line needs one, of strings'
         else:
             yield Item(title.strip(), tuple(dict.fromkeys(filter(None, map(str.strip, links)))), record)
@@ -67,11 +67,6 @@ def _sound(path: Path, skipped: Skipped | None, bar: Any) -> Iterator[Item]:
         if skipped is None:
             raise ValueError(f"{path}:{number}: {why}; mend the line, or pass --skip-bad")
         skipped.add(why.split(":")[0], str(path), number)
-
-
-def _is_text(text: str) -> bool:
-    """Whether a string can be written: JSON may spell half of a surrogate pair."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def value_of(record: dict[str, Any], name: str) -> Any:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus import read_jsonl, read_lines, source_files, text_key
+from scripts.corpus import has_half_pair, read_jsonl, read_lines, source_files, text_key
 
 COLUMNS = ("text1", "text2", "score")
 MOST = 0.5  # share of the pairs that hang together by their texts, above which they are cut apart
@@ -64,7 +64,7 @@ def _pair(record: dict[str, Any], where: str) -> Pair:
     for name, text in zip(COLUMNS, texts):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f'{where}: a pair needs two texts, "{name}" is missing or empty: complete or delete the line')
-        if "\ud800" <= max(text) <= "\udfff":
+        if has_half_pair(text):
             raise ValueError(f'{where}: "{name}" has half of a surrogate pair: mend or delete the line')
     if score is None or score == "":
         raise ValueError(f"{where}: the score is missing: give each pair one")

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.corpus import read_jsonl, read_lines, source_files
+from scripts.corpus import HALF_PAIR, has_half_pair, read_lines, read_texts, source_files
 
 STDLIB = "stdlib"
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".py")
@@ -53,12 +53,10 @@ def read(file: Path) -> str:
 
 
 def _texts(file: Path) -> Iterator[str]:
-    for number, record in read_jsonl(file):
-        if not isinstance(record.get("text"), str):
-            raise ValueError(f'{file}:{number}: no "text": each line needs a "text" that is a string')
-        if any("\ud800" <= character <= "\udfff" for character in record["text"]):
-            raise ValueError(f"{file}:{number}: half of a surrogate pair (\\ud800 to \\udfff): mend or leave out the line")
-        yield record["text"]
+    for text in read_texts(file):
+        if has_half_pair(text.text):
+            raise ValueError(f"{file}:{text.line}: {HALF_PAIR} (\\ud800 to \\udfff): mend or leave out the line")
+        yield text.text
 
 
 def without_frame(text: str) -> str:
