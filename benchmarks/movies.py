@@ -22,7 +22,10 @@ from scripts.movies.train import train
 ITEMS = Path("assets/movies/films.jsonl")
 COPIES = 40  # of the films: 9,600 items
 KEPT = 0.7  # of the links of a film, in each copy others
-OFTEN, TOGETHER = 10, 4  # links of fewer films are others for every four copies: people change, genres stay
+OFTEN, TOGETHER = (
+    10,
+    4,
+)  # links of fewer films are others for every four copies: people change, genres stay
 SHARE = 0.1
 REPEATS = 3
 WIDTH, POSITIVES, NEGATIVES = 50, 512, 10  # the peer's
@@ -35,12 +38,19 @@ class Reached(Exception):
 
 def enlarge(items: list[Item], n_copies: int, seed: int = 0) -> list[Item]:
     """Copies of items that share frequent links with all others, and rare ones with a few."""
-    chance, counts = np.random.default_rng(seed), Counter(link for item in items for link in item.links)
+    chance, counts = (
+        np.random.default_rng(seed),
+        Counter(link for item in items for link in item.links),
+    )
     found = []
     for copy in range(n_copies):
         for item in items:
             kept = chance.random(len(item.links)) < KEPT
-            links = [link if counts[link] >= OFTEN else f"{link} ({copy // TOGETHER})" for link, keep in zip(item.links, kept) if keep]
+            links = [
+                link if counts[link] >= OFTEN else f"{link} ({copy // TOGETHER})"
+                for link, keep in zip(item.links, kept)
+                if keep
+            ]
             found.append(Item(f"{item.title} ({copy})", tuple(links), {}))
     return found
 
@@ -50,7 +60,9 @@ def made(items: list[Item], seed: int = 0) -> Pairs:
     return split(*to_matrix(items, 2, Counter()), SHARE, seed)
 
 
-def batches(pairs: list[tuple[int, int]], n_items: int, n_links: int, seed: int) -> Iterator[tuple[dict[str, Any], Any]]:
+def batches(
+    pairs: list[tuple[int, int]], n_items: int, n_links: int, seed: int
+) -> Iterator[tuple[dict[str, Any], Any]]:
     """What one would write otherwise: pairs drawn one by one, ten random ones that are not true for each that is."""
     chance, true = random.Random(seed), set(pairs)
     while True:
@@ -75,17 +87,27 @@ def train_peer(pairs: Pairs, epochs: int, seed: int = 0) -> tuple[float, float]:
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
     item, link = (layers.Input((1,), name=name) for name in ("item", "link"))
-    tables = layers.Embedding(n_items, WIDTH, name="items"), layers.Embedding(n_links, WIDTH, name="links")
-    cosine = layers.Flatten()(layers.Dot(axes=2, normalize=True)([tables[0](item), tables[1](link)]))
+    tables = (
+        layers.Embedding(n_items, WIDTH, name="items"),
+        layers.Embedding(n_links, WIDTH, name="links"),
+    )
+    cosine = layers.Flatten()(
+        layers.Dot(axes=2, normalize=True)([tables[0](item), tables[1](link)])
+    )
     model = keras.Model([item, link], cosine)
     model.compile("nadam", "mse")
     true = list(zip(*(part.tolist() for part in pairs.train.nonzero())))
     n_steps = max(len(true) // POSITIVES, 1)
-    model.fit(batches(true, n_items, n_links, seed), steps_per_epoch=n_steps, epochs=epochs, verbose=0)
+    model.fit(
+        batches(true, n_items, n_links, seed), steps_per_epoch=n_steps, epochs=epochs, verbose=0
+    )
     seconds = time.perf_counter() - start
     units = [np.asarray(table.embeddings) for table in tables]
     units = [unit / np.linalg.norm(unit, axis=1, keepdims=True) for unit in units]
-    recall = measure(*ranks(Factors(units[0], units[1], np.zeros(n_links, "f4")), pairs.train, pairs.dev), n_resamples=0)["recall"]
+    recall = measure(
+        *ranks(Factors(units[0], units[1], np.zeros(n_links, "f4")), pairs.train, pairs.dev),
+        n_resamples=0,
+    )["recall"]
     return seconds, recall
 
 
@@ -120,7 +142,16 @@ def compare(pairs: Pairs, repeats: int = REPEATS, epochs: int = EPOCHS) -> Row:
         "tracing its graph, ours with the recall after each epoch, neither with the import of TensorFlow"
     )
     ratio = seconds / peer
-    return Row(what, "s", seconds, "generator of pairs, Keras fit", peer, "ratio <= 0.2", ratio <= 0.2 and recall >= wanted, note)
+    return Row(
+        what,
+        "s",
+        seconds,
+        "generator of pairs, Keras fit",
+        peer,
+        "ratio <= 0.2",
+        ratio <= 0.2 and recall >= wanted,
+        note,
+    )
 
 
 def run(scale: float) -> list[Row]:

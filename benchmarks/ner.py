@@ -44,14 +44,21 @@ Words = list[str]
 def made_up_texts(comments: Iterable[str], seed: int = 0) -> Iterator[str]:
     """Endless new texts, no two alike: 2 to 6 sentences of different comments, some words replaced by ones never seen."""
     random = Random(seed)
-    sentences = [(number, part.split(" ")) for number, text in enumerate(comments) for part in re.split(r"(?<=[.!?])\s+", text)]
+    sentences = [
+        (number, part.split(" "))
+        for number, text in enumerate(comments)
+        for part in re.split(r"(?<=[.!?])\s+", text)
+    ]
     seen: set[bytes] = set()
     while True:
         picked = random.sample(sentences, random.randint(2, 6))
         if len({number for number, _ in picked}) < len(picked):
             continue
         words = (word for _, sentence in picked for word in sentence)
-        text = " ".join(_novel_word(random) if word.isalpha() and random.random() < NOVEL else word for word in words)
+        text = " ".join(
+            _novel_word(random) if word.isalpha() and random.random() < NOVEL else word
+            for word in words
+        )
         if (key := text_key(text)) not in seen:
             seen.add(key)
             yield text
@@ -69,7 +76,9 @@ def made_up_patterns(comments: Iterable[str], seed: int = 0) -> list[Pattern]:
     frequency = Counter(word for run in runs for word in run if word.isalpha())
     rare = {word for word, _ in frequency.most_common()[COMMON:5_000]}
     places = [(run, at) for run in runs for at, word in enumerate(run) if word in rare]
-    weights = [1 / frequency[run[at]] for run, at in places]  # each word as often as any other, whatever its frequency
+    weights = [
+        1 / frequency[run[at]] for run, at in places
+    ]  # each word as often as any other, whatever its frequency
     found: dict[str, Pattern] = {}
 
     def fill(make: Callable[[Words, Random], TokenPattern], until: int) -> None:
@@ -92,8 +101,14 @@ def _literal_pattern(words: Words, random: Random) -> TokenPattern:
 def _flexible_pattern(words: Words, random: Random) -> TokenPattern:
     """A word with what stands beside the names of products: numbers, editions, a brand that may be left out."""
     word, after = words[0], words[-1]
-    edition: dict[str, Any] = {"LOWER": {"IN": random.sample(["pro", "max", "mini", "plus", "air", "ultra", "lite", "se"], 3)}}
-    model = {"LOWER": {"REGEX": random.choice([r"^[a-z]?\d{1,4}[a-z]?$", r"^(\d{1,2}|x|xl)$", r"^v\d"])}}
+    edition: dict[str, Any] = {
+        "LOWER": {
+            "IN": random.sample(["pro", "max", "mini", "plus", "air", "ultra", "lite", "se"], 3)
+        }
+    }
+    model = {
+        "LOWER": {"REGEX": random.choice([r"^[a-z]?\d{1,4}[a-z]?$", r"^(\d{1,2}|x|xl)$", r"^v\d"])}
+    }
     number: dict[str, Any] = {random.choice(["IS_DIGIT", "LIKE_NUM"]): True}
     shapes: list[TokenPattern] = [
         [{"LOWER": word}, {**edition, "OP": "?"}, {**number, "OP": "?"}],
@@ -113,18 +128,30 @@ def write_inputs(folder: Path, scale: float) -> None:
     """Write patterns.jsonl, and memory_10x.jsonl, whose first lines are the texts of the other two."""
     comments = [text.text for text in read_texts(COMMENTS)]
     write_jsonl(folder / "patterns.jsonl", map(to_ruler, made_up_patterns(comments)))
-    n_texts = {name: max(20, round(number * scale)) for name, number in (("speed", SPEED_TEXTS), ("memory_1x", MEMORY_TEXTS))}
-    lines = [{"text": text} for text in itertools.islice(made_up_texts(comments), max(10 * n_texts["memory_1x"], n_texts["speed"]))]
+    n_texts = {
+        name: max(20, round(number * scale))
+        for name, number in (("speed", SPEED_TEXTS), ("memory_1x", MEMORY_TEXTS))
+    }
+    lines = [
+        {"text": text}
+        for text in itertools.islice(
+            made_up_texts(comments), max(10 * n_texts["memory_1x"], n_texts["speed"])
+        )
+    ]
     for name, number in (*n_texts.items(), ("memory_10x", 10 * n_texts["memory_1x"])):
         write_jsonl(folder / f"{name}.jsonl", lines[:number])
 
 
 def annotate(folder: Path, name: str, n_process: int = 1) -> tuple[float, int, int]:
     """(seconds, tokens, peak memory) of annotating one of the inputs."""
-    load_nlp("en")  # spaCy imports its installed plugins on first use, seconds for some, which are not annotate's
+    load_nlp(
+        "en"
+    )  # spaCy imports its installed plugins on first use, seconds for some, which are not annotate's
     output = folder / "shards"
     start = time.perf_counter()
-    stats = annotate_files(folder / f"{name}.jsonl", folder / "patterns.jsonl", output, n_process=n_process)
+    stats = annotate_files(
+        folder / f"{name}.jsonl", folder / "patterns.jsonl", output, n_process=n_process
+    )
     seconds = time.perf_counter() - start
     shutil.rmtree(output)  # or the next run would find the shards made
     return seconds, stats["tokens"], peak_memory()
@@ -159,7 +186,9 @@ def match_by_spacy(folder: Path, n_texts: int) -> tuple[float, int, int]:
     ours = PatternMatcher(nlp, patterns)
     for doc, matches in found:
         if ours(doc) != sorted(matches):
-            raise ValueError(f"annotate finds other matches than spaCy's Matcher, so their speeds can't be compared: {doc.text}")
+            raise ValueError(
+                f"annotate finds other matches than spaCy's Matcher, so their speeds can't be compared: {doc.text}"
+            )
     return seconds, sum(len(doc) for doc, _ in found), sum(len(matches) for _, matches in found)
 
 
@@ -177,7 +206,9 @@ def run(scale: float) -> list[Row]:
 
 def _speed_rows(folder: Path, scale: float) -> list[Row]:
     repeats = REPEATS if scale >= 0.1 else 1
-    runs = [[in_fresh_process(annotate, folder, "speed", n) for n in (1, 2)] for _ in range(repeats)]  # in turn: noise hits both
+    runs = [
+        [in_fresh_process(annotate, folder, "speed", n) for n in (1, 2)] for _ in range(repeats)
+    ]  # in turn: noise hits both
     ones, twos = ([pair[which][0] for pair in runs] for which in (0, 1))
     one, two, tokens = statistics.median(ones), statistics.median(twos), runs[0][0][1]
     tokenizer = tokenize(folder)
@@ -186,15 +217,46 @@ def _speed_rows(folder: Path, scale: float) -> list[Row]:
     what, unit = "annotate, 1,000 token patterns, 1 process", "tokens/s"
     same = f"the same {matches:,} matches in {sample:,} tokens"
     share = f"the tokenizer alone takes {tokenizer / one:.0%} of the time"
-    times = " and ".join(", ".join(f"{seconds:.1f}" for seconds in sorted(of_n)) for of_n in (twos, ones))
+    times = " and ".join(
+        ", ".join(f"{seconds:.1f}" for seconds in sorted(of_n)) for of_n in (twos, ones)
+    )
     return [
         Row(what, unit, ours, "spaCy's Matcher", peer, "ratio >= 10", ours / peer >= 10, same),
-        Row(what, unit, ours, "spaCy's tokenizer alone", tokens / tokenizer, f">= {TOKENS_PER_S:,} {unit}", ours >= TOKENS_PER_S, share),
-        Row("annotate, 2 processes", unit, tokens / two, "1 process", ours, "ratio >= 1.7", one / two >= 1.7, f"medians of {times} s"),
+        Row(
+            what,
+            unit,
+            ours,
+            "spaCy's tokenizer alone",
+            tokens / tokenizer,
+            f">= {TOKENS_PER_S:,} {unit}",
+            ours >= TOKENS_PER_S,
+            share,
+        ),
+        Row(
+            "annotate, 2 processes",
+            unit,
+            tokens / two,
+            "1 process",
+            ours,
+            "ratio >= 1.7",
+            one / two >= 1.7,
+            f"medians of {times} s",
+        ),
     ]
 
 
 def _memory_row(folder: Path) -> Row:
-    (_, once, small), (_, tokens, large) = (in_fresh_process(annotate, folder, f"memory_{size}") for size in ("1x", "10x"))
+    (_, once, small), (_, tokens, large) = (
+        in_fresh_process(annotate, folder, f"memory_{size}") for size in ("1x", "10x")
+    )
     what, note = "annotate, peak memory at 10x texts", f"{tokens:,} and {once:,} tokens"
-    return Row(what, "MB", large / 1e6, "1x texts", small / 1e6, "ratio <= 1.15", large / small <= 1.15, note)
+    return Row(
+        what,
+        "MB",
+        large / 1e6,
+        "1x texts",
+        small / 1e6,
+        "ratio <= 1.15",
+        large / small <= 1.15,
+        note,
+    )

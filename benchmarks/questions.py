@@ -46,7 +46,9 @@ def nearest(n: int, n_queries: int) -> tuple[float, float, float, float, float]:
         full = np.argsort(-(vectors @ query))[:K]
         at.append(time.perf_counter())
         if set(full.tolist()) != set(exact.tolist()):
-            raise ValueError("partition and full sort find other rows, so their speeds can't be compared")
+            raise ValueError(
+                "partition and full sort find other rows, so their speeds can't be compared"
+            )
         times.append(np.diff(at))
         same += len(set(found.tolist()) & set(full.tolist()))
     ours, partition, peer = np.median(times, axis=0).tolist()
@@ -60,7 +62,9 @@ def write_dump(path: Path, n_copies: int) -> None:
     with path.open("wb") as file:
         file.write(head)
         for copy in range(n_copies):
-            file.write(_ID.sub(lambda found: b'%s="%d"' % (found[1], int(found[2]) + copy * 1_000), rows))  # noqa: B023
+            file.write(
+                _ID.sub(lambda found: b'%s="%d"' % (found[1], int(found[2]) + copy * 1_000), rows)
+            )  # noqa: B023
         file.write(end)
 
 
@@ -98,7 +102,10 @@ def by_pandas(path: Path, output: Path) -> tuple[float, int, int]:
     frame = pandas.read_xml(path, parser="etree")
     frame["Text"] = frame["Body"].map(_text)
     questions, answers = (frame[frame["PostTypeId"] == kind] for kind in (1, 2))
-    by_question = {parent: some.to_dict("records") for parent, some in answers[["ParentId", "Id", "Score", "Text"]].groupby("ParentId")}
+    by_question = {
+        parent: some.to_dict("records")
+        for parent, some in answers[["ParentId", "Id", "Score", "Text"]].groupby("ParentId")
+    }
     found = questions.drop(columns="Body").assign(answers=questions["Id"].map(by_question))
     found.to_json(output, orient="records", lines=True)
     return time.process_time() - start, peak_memory(), len(questions)
@@ -115,17 +122,32 @@ def run(scale: float) -> list[Row]:
 
 def _nearest_row(scale: float) -> Row:
     n = max(5_000, round(TITLES * scale))
-    fast, partition, peer, same, building = in_fresh_process(nearest, n, max(3, round(QUERIES * scale)))
+    fast, partition, peer, same, building = in_fresh_process(
+        nearest, n, max(3, round(QUERIES * scale))
+    )
     exact = f"all are by product and partition, {1 / partition:,.0f} queries/s"
     note = f"{100 * same:.1f}% of the ten are found; {exact}; codes made in {building:.0f} s"
     reached = peer / fast >= 5
-    return Row(f"top {K} of {n:,} x {WIDTH}", "queries/s", 1 / fast, "product and full argsort", 1 / peer, "ratio >= 5", reached, note)
+    return Row(
+        f"top {K} of {n:,} x {WIDTH}",
+        "queries/s",
+        1 / fast,
+        "product and full argsort",
+        1 / peer,
+        "ratio >= 5",
+        reached,
+        note,
+    )
 
 
 def _extract_rows(scale: float) -> list[Row]:
     copies = max(1, round(COPIES * scale))
     with tempfile.TemporaryDirectory() as name:
-        large, small, output = Path(name, "large.xml"), Path(name, "small.xml"), Path(name, "questions.jsonl")
+        large, small, output = (
+            Path(name, "large.xml"),
+            Path(name, "small.xml"),
+            Path(name, "questions.jsonl"),
+        )
         write_dump(large, copies)
         write_dump(small, max(1, copies // 10))
         mb = large.stat().st_size / 1e6
@@ -133,8 +155,20 @@ def _extract_rows(scale: float) -> list[Row]:
         peer_seconds, peer_peak, peer_n = in_fresh_process(by_pandas, large, output)
         small_peak = in_fresh_process(ours, small, output)[1]
     if n != peer_n:
-        raise ValueError(f"extract finds {n} questions and pandas {peer_n}, so their speeds can't be compared")
+        raise ValueError(
+            f"extract finds {n} questions and pandas {peer_n}, so their speeds can't be compared"
+        )
     note = f"which takes {peer_peak / 1e6:,.0f} MB; seconds are those on the core"
-    pace = (1e3 * mb / seconds, "pandas, html.parser", 1e3 * mb / peer_seconds, "ratio >= 1", seconds <= peer_seconds, note)
+    pace = (
+        1e3 * mb / seconds,
+        "pandas, html.parser",
+        1e3 * mb / peer_seconds,
+        "ratio >= 1",
+        seconds <= peer_seconds,
+        note,
+    )
     memory = (peak / 1e6, "1x rows", small_peak / 1e6, "ratio <= 1.15", peak / small_peak <= 1.15)
-    return [Row(f"extract, {mb:.0f} MB of Posts.xml", "kB/s", *pace), Row("extract, peak memory at 10x rows", "MB", *memory)]
+    return [
+        Row(f"extract, {mb:.0f} MB of Posts.xml", "kB/s", *pace),
+        Row("extract, peak memory at 10x rows", "MB", *memory),
+    ]

@@ -28,7 +28,12 @@ NETWORKS = ("cnn", "bilstm")
 def write_corpus(folder: Path, n_texts: int) -> None:
     """Comments made of sentences of the project's own, labelled in turn, and ten of them for dev."""
     nlp = spacy.blank("en")
-    docs = [nlp.make_doc(text) for text in itertools.islice(made_up_texts([text.text for text in read_texts(COMMENTS)]), n_texts)]
+    docs = [
+        nlp.make_doc(text)
+        for text in itertools.islice(
+            made_up_texts([text.text for text in read_texts(COMMENTS)]), n_texts
+        )
+    ]
     for number, doc in enumerate(docs):
         doc.cats = {label: float(label == LABELS[number % len(LABELS)]) for label in LABELS}
     write_docs(folder / "train.spacy", docs)
@@ -39,8 +44,18 @@ def made(folder: Path, network: str) -> tuple[Any, Any]:
     """(pipeline, its component's module) as `spacy train` makes them."""
     *_, module = [import_file(file.stem, file) for file in CODE]
     paths = {f"paths.{name}": str(folder / f"{name}.spacy") for name in ("train", "dev")}
-    steps = {"training.max_epochs": EPOCHS, "training.max_steps": 0, "training.patience": 0, "training.eval_frequency": 10**9}
-    settings = {**paths, **steps, "paths.log": str(folder / "log.jsonl"), "components.textcat.model.network": network}
+    steps = {
+        "training.max_epochs": EPOCHS,
+        "training.max_steps": 0,
+        "training.patience": 0,
+        "training.eval_frequency": 10**9,
+    }
+    settings = {
+        **paths,
+        **steps,
+        "paths.log": str(folder / "log.jsonl"),
+        "components.textcat.model.network": network,
+    }
     nlp = init_nlp(load_config(CONFIG, overrides=settings, interpolate=True))
     return nlp, module
 
@@ -69,7 +84,9 @@ def train_ours(folder: Path, network: str) -> tuple[float, list[list[str]]]:
 def _network_of(nlp: Any) -> tuple[Any, dict[str, Any]]:
     """(Keras model of a pipeline, what its arrays depend on)."""
     settings = nlp.config["components"]["textcat"]["model"]
-    return nlp.get_pipe("textcat").model.shims[0]._model, {key: settings[key] for key in ("embeddings", "rows", "max_length")}
+    return nlp.get_pipe("textcat").model.shims[0]._model, {
+        key: settings[key] for key in ("embeddings", "rows", "max_length")
+    }
 
 
 def train_peer(folder: Path, network: str, batches: list[list[str]]) -> float:
@@ -79,9 +96,17 @@ def train_peer(folder: Path, network: str, batches: list[list[str]]) -> float:
     model, settings = _network_of(nlp)
     docs = {doc.text: doc for doc in docs_of(folder, nlp)}
     arrays = [module.to_arrays([docs[text] for text in batch], **settings) for batch in batches]
-    gold = [np.asarray([[docs[text].cats[label] for label in LABELS] for text in batch], dtype="f4") for batch in batches]
-    signature = (tuple(tensorflow.TensorSpec(part.shape, part.dtype) for part in model.inputs), tensorflow.TensorSpec((None, len(LABELS))))
-    data = tensorflow.data.Dataset.from_generator(lambda: zip(map(tuple, arrays), gold), output_signature=signature)
+    gold = [
+        np.asarray([[docs[text].cats[label] for label in LABELS] for text in batch], dtype="f4")
+        for batch in batches
+    ]
+    signature = (
+        tuple(tensorflow.TensorSpec(part.shape, part.dtype) for part in model.inputs),
+        tensorflow.TensorSpec((None, len(LABELS))),
+    )
+    data = tensorflow.data.Dataset.from_generator(
+        lambda: zip(map(tuple, arrays), gold), output_signature=signature
+    )
     model.compile("adam", "categorical_crossentropy")
     start = time.perf_counter()
     model.fit(data.prefetch(2), verbose=0)
@@ -105,11 +130,21 @@ def predict_peer(folder: Path, network: str) -> float:
     tensorflow = module.tensorflow()
     model, settings = _network_of(nlp)
     docs = docs_of(folder, nlp)
-    batches = [module.to_arrays(docs[first : first + PREDICTED_TOGETHER], **settings) for first in range(0, len(docs), PREDICTED_TOGETHER)]
+    batches = [
+        module.to_arrays(docs[first : first + PREDICTED_TOGETHER], **settings)
+        for first in range(0, len(docs), PREDICTED_TOGETHER)
+    ]
     signature = [tensorflow.TensorSpec(part.shape, part.dtype) for part in model.inputs]
-    traced = tensorflow.function(lambda *arrays: model(list(arrays), training=False), input_signature=signature, autograph=False)
+    traced = tensorflow.function(
+        lambda *arrays: model(list(arrays), training=False),
+        input_signature=signature,
+        autograph=False,
+    )
     took = []
-    for call in (lambda arrays: model.predict_on_batch(arrays), lambda arrays: traced(*arrays).numpy()):
+    for call in (
+        lambda arrays: model.predict_on_batch(arrays),
+        lambda arrays: traced(*arrays).numpy(),
+    ):
         call(batches[0])
         start = time.perf_counter()
         for arrays in batches:
@@ -129,12 +164,45 @@ def run(scale: float) -> list[Row]:
             peer = in_fresh_process(train_peer, folder, network, batches)
             n_trained = sum(map(len, batches))
             note = f"{len(batches)} batches, {EPOCHS} epochs; both with the tracing of the graph, neither with an evaluation on dev"
-            rows.append(_row(f"train, Keras {network}, {n_texts:,} texts", n_trained, seconds, "Keras fit on arrays", peer, 2.0, note))
-            seconds, peer = (in_fresh_process(side, folder, network) for side in (predict_ours, predict_peer))
+            rows.append(
+                _row(
+                    f"train, Keras {network}, {n_texts:,} texts",
+                    n_trained,
+                    seconds,
+                    "Keras fit on arrays",
+                    peer,
+                    2.0,
+                    note,
+                )
+            )
+            seconds, peer = (
+                in_fresh_process(side, folder, network) for side in (predict_ours, predict_peer)
+            )
             note = f"batches of {PREDICTED_TOGETHER} Docs"
-            rows.append(_row(f"predict, Keras {network}, {n_texts:,} texts", n_texts, seconds, "Keras on arrays", peer, 1.5, note))
+            rows.append(
+                _row(
+                    f"predict, Keras {network}, {n_texts:,} texts",
+                    n_texts,
+                    seconds,
+                    "Keras on arrays",
+                    peer,
+                    1.5,
+                    note,
+                )
+            )
     return rows
 
 
-def _row(what: str, n_texts: int, seconds: float, peer_name: str, peer: float, most: float, note: str) -> Row:
-    return Row(what, "texts/s", n_texts / seconds, peer_name, n_texts / peer, f"time <= {most:g}x", seconds / peer <= most, note)
+def _row(
+    what: str, n_texts: int, seconds: float, peer_name: str, peer: float, most: float, note: str
+) -> Row:
+    return Row(
+        what,
+        "texts/s",
+        n_texts / seconds,
+        peer_name,
+        n_texts / peer,
+        f"time <= {most:g}x",
+        seconds / peer <= most,
+        note,
+    )

@@ -53,7 +53,13 @@ def train_ours(seconds: float) -> float:
     characters, text, dev = texts()
     shape, schedule = read_settings(CONFIG, {})
     n_steps = max(2, int(seconds / seconds_of_a_step(text, len(characters.known), shape, schedule)))
-    schedule = schedule.model_copy(update={"max_steps": n_steps, "warmup": min(schedule.warmup, n_steps // 5), "eval_frequency": n_steps})
+    schedule = schedule.model_copy(
+        update={
+            "max_steps": n_steps,
+            "warmup": min(schedule.warmup, n_steps // 5),
+            "eval_frequency": n_steps,
+        }
+    )
     trainer = Trainer(len(characters.known), shape, schedule, 0)
     return [found.dev_bits for found in train(text, dev, trainer, schedule, 0)][-1]
 
@@ -66,7 +72,9 @@ def peer_model(n_characters: int) -> Any:
     hidden = given
     for _ in range(2):
         hidden = layers.Dropout(0.1)(layers.LSTM(PEER_WIDTH, return_sequences=True)(hidden))
-    model = keras.Model(given, layers.TimeDistributed(layers.Dense(n_characters, activation="softmax"))(hidden))
+    model = keras.Model(
+        given, layers.TimeDistributed(layers.Dense(n_characters, activation="softmax"))(hidden)
+    )
     model.compile(keras.optimizers.RMSprop(0.01), "categorical_crossentropy")
     return model
 
@@ -75,10 +83,16 @@ def train_peer(seconds: float) -> float:
     """The same for the Deep Learning Cookbook's network: pieces of 160 characters from anywhere, each from an empty state."""
     characters, text, dev = texts()
     load_keras().utils.set_random_seed(0)
-    model, one_hot, rng = peer_model(len(characters.known)), np.eye(len(characters.known), dtype="f4"), np.random.default_rng(0)
+    model, one_hot, rng = (
+        peer_model(len(characters.known)),
+        np.eye(len(characters.known), dtype="f4"),
+        np.random.default_rng(0),
+    )
 
     def step() -> None:
-        places = rng.integers(len(text) - PEER_CHUNK - 1, size=(PEER_BATCH, 1)) + np.arange(PEER_CHUNK)
+        places = rng.integers(len(text) - PEER_CHUNK - 1, size=(PEER_BATCH, 1)) + np.arange(
+            PEER_CHUNK
+        )
         model.train_on_batch(one_hot[text[places]], one_hot[text[places + 1]])
 
     step()  # traced; the same is left out of our seconds
@@ -86,12 +100,16 @@ def train_peer(seconds: float) -> float:
     while time.perf_counter() - start < seconds:
         step()
     bits = []
-    for at in range(0, len(dev) - 2 * PEER_CHUNK, PEER_CHUNK * 64):  # each character has at least as much before it as in training
+    for at in range(
+        0, len(dev) - 2 * PEER_CHUNK, PEER_CHUNK * 64
+    ):  # each character has at least as much before it as in training
         begins = np.arange(at, min(at + PEER_CHUNK * 64, len(dev) - 2 * PEER_CHUNK), PEER_CHUNK)
         places = begins[:, None] + np.arange(2 * PEER_CHUNK)
         found = model.predict_on_batch(one_hot[dev[places]])[:, PEER_CHUNK - 1 : -1]
         truth = dev[places[:, PEER_CHUNK:]]
-        bits.append(-np.log2(np.maximum(np.take_along_axis(found, truth[..., None], axis=-1)[..., 0], 1e-7)))
+        bits.append(
+            -np.log2(np.maximum(np.take_along_axis(found, truth[..., None], axis=-1)[..., 0], 1e-7))
+        )
     return float(np.concatenate(bits).mean())
 
 
@@ -110,7 +128,10 @@ def sample_peer(n_characters: int, length: int) -> float:
     """Seconds of the same network when the whole text goes through it for each new character; measured at some lengths."""
     shape, _ = read_settings(CONFIG, {})
     model, tf = build(n_characters, shape), tensorflow()
-    run, states = tf.function(lambda inputs: model(inputs, training=False)[0], reduce_retracing=True), empty_states(model, 1)
+    run, states = (
+        tf.function(lambda inputs: model(inputs, training=False)[0], reduce_retracing=True),
+        empty_states(model, 1),
+    )
     every = min(WHOLE, length)
     for n in (1, 2):
         run([np.zeros((1, n), np.int32), *states])
@@ -128,11 +149,31 @@ def run(scale: float) -> list[Row]:
     ours, peer = in_fresh_process(train_ours, seconds), in_fresh_process(train_peer, seconds)
     note = "standard library, dev of 200,000 characters; without the time for tracing the graph and for measuring"
     rows = [
-        Row(f"learn for {seconds:,.0f} s", "bits/character", ours, "one-hot, 2 x 512 LSTM", peer, "clearly lower", ours < peer - 0.1, note)
+        Row(
+            f"learn for {seconds:,.0f} s",
+            "bits/character",
+            ours,
+            "one-hot, 2 x 512 LSTM",
+            peer,
+            "clearly lower",
+            ours < peer - 0.1,
+            note,
+        )
     ]
-    taken, otherwise = in_fresh_process(sample_ours, n_characters, length), in_fresh_process(sample_peer, n_characters, length)
+    taken, otherwise = (
+        in_fresh_process(sample_ours, n_characters, length),
+        in_fresh_process(sample_peer, n_characters, length),
+    )
     name = "the whole text again for each"
     return [
         *rows,
-        Row(f"generate {length:,} characters", "characters/s", length / taken, name, length / otherwise, ">= 50x", otherwise / taken >= 50),
+        Row(
+            f"generate {length:,} characters",
+            "characters/s",
+            length / taken,
+            name,
+            length / otherwise,
+            ">= 50x",
+            otherwise / taken >= 50,
+        ),
     ]

@@ -39,7 +39,10 @@ def made_up_blocks(n_rows: int, seed: int = 0) -> Iterator[Block]:
     rng = np.random.default_rng(seed)
     for start in range(0, n_rows, 10_000):
         n = min(10_000, n_rows - start)
-        yield [f"word{number}".encode() for number in range(start, start + n)], rng.standard_normal((n, WIDTH), "f4")
+        yield (
+            [f"word{number}".encode() for number in range(start, start + n)],
+            rng.standard_normal((n, WIDTH), "f4"),
+        )
 
 
 def write_binary(path: Path, n_rows: int) -> None:
@@ -47,7 +50,9 @@ def write_binary(path: Path, n_rows: int) -> None:
     with gzip.open(path, "wb", 1) if path.suffix == ".gz" else path.open("wb") as file:
         file.write(f"{n_rows} {WIDTH}\n".encode())
         for words, rows in made_up_blocks(n_rows):
-            file.write(b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip(words, rows)))
+            file.write(
+                b"".join(word + b" " + row.tobytes() + b"\n" for word, row in zip(words, rows))
+            )
     os.sync()  # or the system would still be writing it when it is read
 
 
@@ -56,7 +61,10 @@ def write_text(path: Path, n_rows: int) -> None:
     with path.open("wb") as file:
         file.write(f"{n_rows} {WIDTH}\n".encode())
         for words, rows in made_up_blocks(n_rows):
-            file.writelines(word + b" " + " ".join(map("{:.6f}".format, row)).encode() + b"\n" for word, row in zip(words, rows.tolist()))
+            file.writelines(
+                word + b" " + " ".join(map("{:.6f}".format, row)).encode() + b"\n"
+                for word, row in zip(words, rows.tolist())
+            )
 
 
 def ours(source: Path, folder: Path, prune: int = 0) -> tuple[float, int]:
@@ -71,14 +79,26 @@ def by_gensim_and_spacy(source: Path, text: Path, folder: Path) -> float:
     """Seconds of what one would do otherwise: gensim reads the binary file and writes text, spaCy converts the text."""
     keyed_vectors = need("gensim.models", "vectors").KeyedVectors
     start = time.perf_counter()
-    keyed_vectors.load_word2vec_format(str(source), binary=True).save_word2vec_format(str(text), binary=False)
+    keyed_vectors.load_word2vec_format(str(source), binary=True).save_word2vec_format(
+        str(text), binary=False
+    )
     return time.perf_counter() - start + by_spacy(text, folder)
 
 
 def by_spacy(text: Path, folder: Path, *options: str) -> float:
     """Seconds of `spacy init vectors`."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "spacy", "init", "vectors", "en", str(text), str(folder), *options]
+    command = [
+        sys.executable,
+        "-m",
+        "spacy",
+        "init",
+        "vectors",
+        "en",
+        str(text),
+        str(folder),
+        *options,
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return time.perf_counter() - start
 
@@ -108,7 +128,9 @@ def search_by_gensim(folder: Path) -> tuple[float, list[list[int]]]:
     keyed.fill_norms()
     start = time.perf_counter()
     found = [keyed.most_similar(word, topn=K) for word in vectors.words[:QUERIES]]
-    return time.perf_counter() - start, [[keyed.key_to_index[word] for word, _ in line] for line in found]
+    return time.perf_counter() - start, [
+        [keyed.key_to_index[word] for word, _ in line] for line in found
+    ]
 
 
 def train_ours(sentences: Path, checkpoint: Path) -> float:
@@ -147,7 +169,12 @@ def run(scale: float) -> list[Row]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        return [*_convert_rows(folder, scale), _prune_row(folder, scale), _search_row(folder, scale), _train_row(folder, scale)]
+        return [
+            *_convert_rows(folder, scale),
+            _prune_row(folder, scale),
+            _search_row(folder, scale),
+            _train_row(folder, scale),
+        ]
 
 
 def _sized(rows: int, scale: float) -> int:
@@ -157,9 +184,13 @@ def _sized(rows: int, scale: float) -> int:
 def _convert_rows(folder: Path, scale: float) -> list[Row]:
     n_rows, few = _sized(ROWS, scale), _sized(PEER_ROWS, scale)
     write_binary(folder / "few.bin", few)
-    otherwise = in_fresh_process(by_gensim_and_spacy, folder / "few.bin", folder / "few.txt", folder / "peer")
+    otherwise = in_fresh_process(
+        by_gensim_and_spacy, folder / "few.bin", folder / "few.txt", folder / "peer"
+    )
     if not _same_folder(folder, few):
-        raise ValueError("convert makes another table than spacy init vectors, so their speeds can't be compared")
+        raise ValueError(
+            "convert makes another table than spacy init vectors, so their speeds can't be compared"
+        )
     (folder / "few.txt").unlink()
     write_binary(folder / "all.bin", n_rows)
     plain, memory = in_fresh_process(ours, folder / "all.bin", folder / "ours")
@@ -183,8 +214,24 @@ def _convert_rows(folder: Path, scale: float) -> list[Row]:
             fast >= 20,
             f"{few:,} rows",
         ),
-        Row(f"{what} .bin, peak memory", "MB", memory / 1e6, "the table", table / 1e6, "<= 1,500 MB", memory <= MOST_MEMORY),
-        Row(f"{what} .bin.gz", "s", packed, "gunzip to /dev/null", gunzip, "ratio <= 3", packed / gunzip <= 3),
+        Row(
+            f"{what} .bin, peak memory",
+            "MB",
+            memory / 1e6,
+            "the table",
+            table / 1e6,
+            "<= 1,500 MB",
+            memory <= MOST_MEMORY,
+        ),
+        Row(
+            f"{what} .bin.gz",
+            "s",
+            packed,
+            "gunzip to /dev/null",
+            gunzip,
+            "ratio <= 3",
+            packed / gunzip <= 3,
+        ),
     ]
 
 
@@ -192,7 +239,9 @@ def _same_folder(folder: Path, n_rows: int) -> bool:
     """Whether both ways lead to the same words and vectors; numbers pass through text on the other."""
     ours(folder / "few.bin", folder / "ours")
     mine, other = (spacy.load(folder / name).vocab.vectors for name in ("ours", "peer"))
-    same = list(mine.key2row) == list(other.key2row) and np.allclose(mine.data, other.data, atol=1e-6)
+    same = list(mine.key2row) == list(other.key2row) and np.allclose(
+        mine.data, other.data, atol=1e-6
+    )
     shutil.rmtree(folder / "ours")
     return bool(same and mine.shape == (n_rows, WIDTH))
 
@@ -205,7 +254,10 @@ def _prune_row(folder: Path, scale: float) -> Row:
     peer = by_spacy(folder / "prune.txt", folder / "peer", "--prune", str(kept))
     mine, other = (spacy.load(folder / name).vocab.vectors.key2row for name in ("pruned", "peer"))
     same = sum(other[key] == row for key, row in mine.items())
-    note, ratio = f"{same:,} of {n_rows:,} words have the same row; we read .bin, spaCy text, as it reads no .bin", peer / seconds
+    note, ratio = (
+        f"{same:,} of {n_rows:,} words have the same row; we read .bin, spaCy text, as it reads no .bin",
+        peer / seconds,
+    )
     name = f"convert, prune {n_rows:,} to {kept:,}"
     return Row(
         name,
@@ -229,7 +281,14 @@ def _search_row(folder: Path, scale: float) -> Row:
     shutil.rmtree(folder / "searched")
     name = f"exact top {K} of {QUERIES} words, {n_rows:,} x {WIDTH}"
     return Row(
-        name, "queries/s", QUERIES / seconds, "gensim most_similar, one by one", QUERIES / peer, "ratio >= 5", peer / seconds >= 5, note
+        name,
+        "queries/s",
+        QUERIES / seconds,
+        "gensim most_similar, one by one",
+        QUERIES / peer,
+        "ratio >= 5",
+        peer / seconds >= 5,
+        note,
     )
 
 
@@ -237,9 +296,20 @@ def _train_row(folder: Path, scale: float) -> Row:
     nlp = load_nlp("en")
     nlp.add_pipe("sentencizer")
     every = itertools.chain(from_texts(COMMENTS, nlp, True, Skipped()), from_gensim(nlp, True))
-    counts = write_sentences(folder / "sentences.txt", itertools.islice(every, _sized(50_000, scale)))
+    counts = write_sentences(
+        folder / "sentences.txt", itertools.islice(every, _sized(50_000, scale))
+    )
     seconds = in_fresh_process(train_ours, folder / "sentences.txt", folder / "checkpoint")
     peer = in_fresh_process(train_by_gensim, folder / "sentences.txt")
     words, ratio = counts["tokens"] * EPOCHS, peer / seconds
     note = f"skip-gram, width 100, {EPOCHS} epochs over {counts['tokens']:,} words, 1 thread"
-    return Row("train", "words/s", words / seconds, "gensim's Word2Vec on lists", words / peer, "ratio >= 0.9", ratio >= 0.9, note)
+    return Row(
+        "train",
+        "words/s",
+        words / seconds,
+        "gensim's Word2Vec on lists",
+        words / peer,
+        "ratio >= 0.9",
+        ratio >= 0.9,
+        note,
+    )

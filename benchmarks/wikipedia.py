@@ -19,7 +19,15 @@ import srsly
 from benchmarks.measure import Row, in_fresh_process, peak_memory
 from scripts.files import need
 from scripts.wikipedia import extract, infobox, wikitext
-from scripts.wikipedia.dump import cut, feed, namespaces, parse_head, parse_revision, read_head, read_pages
+from scripts.wikipedia.dump import (
+    cut,
+    feed,
+    namespaces,
+    parse_head,
+    parse_revision,
+    read_head,
+    read_pages,
+)
 
 BUNDLED = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"  # 206 pages of Wikipedia that gensim carries
 NAMES = ["Infobox film", "Infobox book"]
@@ -39,7 +47,10 @@ def articles(path: Path) -> Iterator[tuple[str, str]]:
     """(title, wikitext) of the articles of a dump."""
     size = path.stat().st_size
     for page in read_pages(feed(path, 0, size), size, path):
-        if isinstance(page, bytes) and extract.kind_of(head := parse_head(page), page) == "articles":
+        if (
+            isinstance(page, bytes)
+            and extract.kind_of(head := parse_head(page), page) == "articles"
+        ):
             yield head.title, parse_revision(page).text
 
 
@@ -58,10 +69,14 @@ def write_dump(path: Path, n_copies: int) -> None:
 def ours(path: Path, output: Path, n_process: int = 1) -> tuple[float, float, int]:
     """(seconds, seconds on cores of all processes, peak memory of this one) of extracting films and books."""
     infobox.parser()
-    multiprocessing.set_start_method(None, force=True)  # a fresh process is spawned, and would spawn its own, which import all again
+    multiprocessing.set_start_method(
+        None, force=True
+    )  # a fresh process is spawned, and would spawn its own, which import all again
     parts = cut(path.stat().st_size, extract.PART)
     start, start_on_core = time.perf_counter(), on_cores()
-    extract.go_through(path, output, parts, extract.pages_with_infobox, ("film", NAMES), n_process=n_process)
+    extract.go_through(
+        path, output, parts, extract.pages_with_infobox, ("film", NAMES), n_process=n_process
+    )
     return time.perf_counter() - start, on_cores() - start_on_core, peak_memory()
 
 
@@ -116,8 +131,17 @@ class _Handler(xml.sax.handler.ContentHandler):
             code = self._parser.parse(self._values["text"])
             for template in code.filter_templates():
                 if wikitext.template_name(template.name.strip_code()) in NAMES:
-                    values = {param.name.strip_code().strip(): param.value.strip_code().strip() for param in template.params}
-                    self.found.append((self._values["title"], values, [str(link.title) for link in code.filter_wikilinks()]))
+                    values = {
+                        param.name.strip_code().strip(): param.value.strip_code().strip()
+                        for param in template.params
+                    }
+                    self.found.append(
+                        (
+                            self._values["title"],
+                            values,
+                            [str(link.title) for link in code.filter_wikilinks()],
+                        )
+                    )
                     break
 
 
@@ -138,7 +162,10 @@ def same_links(path: Path, **options: Any) -> tuple[int, int]:
     wiki = wikitext.Wiki(namespaces(read_head(path)))
     same = []
     for _, text in articles(path):
-        theirs = (wiki.article(str(link.title)) for link in infobox.parser().parse(text, **options).filter_wikilinks())
+        theirs = (
+            wiki.article(str(link.title))
+            for link in infobox.parser().parse(text, **options).filter_wikilinks()
+        )
         same.append(wiki.links(wikitext.clean(text)) == list(filter(None, dict.fromkeys(theirs))))
     return len(same), sum(same)
 
@@ -147,12 +174,16 @@ def same_values(path: Path) -> tuple[int, int]:
     """(infoboxes of any kind, those of them with the same values whether they are cut out first or the whole page is parsed)."""
     n, same = 0, 0
     for _, text in articles(path):
-        templates = infobox.parser().parse(text, skip_style_tags=True).filter_templates(recursive=False)
+        templates = (
+            infobox.parser().parse(text, skip_style_tags=True).filter_templates(recursive=False)
+        )
         theirs = [template for template in templates if _INFOBOX.match(str(template))]
         if theirs:
             cut_out = wikitext.find_template(wikitext.clean(text), _INFOBOX)
             n += 1
-            same += cut_out is not None and infobox.properties(cut_out) == infobox.of_template(theirs[0])
+            same += cut_out is not None and infobox.properties(cut_out) == infobox.of_template(
+                theirs[0]
+            )
     return n, same
 
 
@@ -176,21 +207,53 @@ def _speed_rows(folder: Path, scale: float) -> list[Row]:
     for _ in range(REPEATS if scale >= 0.1 else 1):  # in turn: noise hits all
         runs = [in_fresh_process(ours, path, folder / "p.jsonl", n) for n in (1, 2)]
         bare = [in_fresh_process(unpack_at_once, path, n) for n in (1, 2)]
-        turns.append((runs[0][1], runs[1][1], in_fresh_process(unpack, path), runs[0][0], runs[1][0], 2 * bare[0] / bare[1]))
+        turns.append(
+            (
+                runs[0][1],
+                runs[1][1],
+                in_fresh_process(unpack, path),
+                runs[0][0],
+                runs[1][0],
+                2 * bare[0] / bare[1],
+            )
+        )
     alone, both, unpacking, by_one, by_two, possible = map(statistics.median, zip(*turns))
     otherwise, titles = in_fresh_process(by_sax, one)
     in_fresh_process(ours, one, folder / "p.jsonl")
     if titles != [record["title"] for record in srsly.read_jsonl(folder / "p.jsonl")]:
-        raise ValueError("SAX and a parser find other pages than extract, so their speeds can't be compared")
+        raise ValueError(
+            "SAX and a parser find other pages than extract, so their speeds can't be compared"
+        )
     size, small = path.stat().st_size / 1e3, one.stat().st_size / 1e3
-    what, unit, fast = f"extract, {size / 1e3:.0f} MB of bz2, 1 core", "kB of bz2/s", (size / alone) / (small / otherwise)
+    what, unit, fast = (
+        f"extract, {size / 1e3:.0f} MB of bz2, 1 core",
+        "kB of bz2/s",
+        (size / alone) / (small / otherwise),
+    )
     peer = ("SAX, mwparserfromhell on every page", small / otherwise, "ratio >= 8", fast >= 8)
     note = f"the same {len(titles)} pages of {small / 1e3:.1f} MB; seconds are those on the core"
     two = f"by the clock; by seconds on cores {2 * alone / both:.2f}; unpacking alone by 2 processes, by the clock: {possible:.2f}"
     return [
         Row(what, unit, size / alone, *peer, note),
-        Row(what, unit, size / alone, "bz2 alone", size / unpacking, "ratio >= 0.6", unpacking / alone >= 0.6),
-        Row("extract, 2 processes", unit, size / by_two, "1 process", size / by_one, "ratio >= 1.7", by_one / by_two >= 1.7, two),
+        Row(
+            what,
+            unit,
+            size / alone,
+            "bz2 alone",
+            size / unpacking,
+            "ratio >= 0.6",
+            unpacking / alone >= 0.6,
+        ),
+        Row(
+            "extract, 2 processes",
+            unit,
+            size / by_two,
+            "1 process",
+            size / by_one,
+            "ratio >= 1.7",
+            by_one / by_two >= 1.7,
+            two,
+        ),
     ]
 
 
@@ -199,13 +262,43 @@ def _same_rows() -> list[Row]:
     n, same = same_links(path, skip_style_tags=True)
     strict = same_links(path)[1]
     boxes, same_boxes = same_values(path)
-    note = f"{strict} of {n} where it minds unclosed italics, and loses the links that they begin in"
+    note = (
+        f"{strict} of {n} where it minds unclosed italics, and loses the links that they begin in"
+    )
     return [
-        Row("links", "articles with the same", same, "mwparserfromhell", n, "ratio >= 0.995", same / n >= 0.995, note),
-        Row("infobox values", "infoboxes with the same", same_boxes, "mwparserfromhell on the page", boxes, "ratio 1", same_boxes == boxes),
+        Row(
+            "links",
+            "articles with the same",
+            same,
+            "mwparserfromhell",
+            n,
+            "ratio >= 0.995",
+            same / n >= 0.995,
+            note,
+        ),
+        Row(
+            "infobox values",
+            "infoboxes with the same",
+            same_boxes,
+            "mwparserfromhell on the page",
+            boxes,
+            "ratio 1",
+            same_boxes == boxes,
+        ),
     ]
 
 
 def _memory_row(folder: Path) -> Row:
-    small, large = (in_fresh_process(ours, folder / f"{name}.xml.bz2", folder / "p.jsonl")[2] for name in ("ten", "all"))
-    return Row("extract, peak memory at 10x pages", "MB", large / 1e6, "1x pages", small / 1e6, "ratio <= 1.15", large / small <= 1.15)
+    small, large = (
+        in_fresh_process(ours, folder / f"{name}.xml.bz2", folder / "p.jsonl")[2]
+        for name in ("ten", "all")
+    )
+    return Row(
+        "extract, peak memory at 10x pages",
+        "MB",
+        large / 1e6,
+        "1x pages",
+        small / 1e6,
+        "ratio <= 1.15",
+        large / small <= 1.15,
+    )

@@ -62,21 +62,44 @@ def workflow_assets(project: dict[str, Any], workflow: str) -> list[Asset]:
     Raises:
         ValueError: "asset ...: refused, ..." where any asset leads out of the project, "no workflow called ..." for an unknown name.
     """
-    entries = [entry for entry in project.get("assets", []) if "git" not in entry]  # `weasel assets` clones those
+    entries = [
+        entry for entry in project.get("assets", []) if "git" not in entry
+    ]  # `weasel assets` clones those
     paths = [safe_path(Path(), entry["dest"], "asset") for entry in entries]
-    folders = [path.parts[1] if path.parts[0] == "assets" and len(path.parts) > 2 else "" for path in paths]
+    folders = [
+        path.parts[1] if path.parts[0] == "assets" and len(path.parts) > 2 else "" for path in paths
+    ]
     steps = project.get("workflows", {})
     if workflow not in (known := {*steps, *folders} - {""}):
-        raise ValueError(f"no workflow called {workflow!r}: project.yml has {', '.join(sorted(known)) or 'none'}")
-    commands = [command for command in project.get("commands", []) if command["name"] in steps.get(workflow, [])]
+        raise ValueError(
+            f"no workflow called {workflow!r}: project.yml has {', '.join(sorted(known)) or 'none'}"
+        )
+    commands = [
+        command
+        for command in project.get("commands", [])
+        if command["name"] in steps.get(workflow, [])
+    ]
     deps = {Path(dep) for command in commands for dep in command.get("deps", [])}
     assets = []
     for entry, path, folder in zip(entries, paths, folders):
         if path in deps or folder == workflow:
             url, checksum = entry.get("url"), (entry.get("checksum") or "").lower() or None
             told = re.search(r"(?<![\d.,])(\d+) bytes\b", entry.get("description") or "")
-            remedy = f"python -m weasel run fetch . --vars.workflow {workflow}" if url else f"git checkout -- {path}"
-            assets.append(Asset(path, url, checksum, int(told[1]) if told else None, path in deps or not entry.get("extra"), remedy))
+            remedy = (
+                f"python -m weasel run fetch . --vars.workflow {workflow}"
+                if url
+                else f"git checkout -- {path}"
+            )
+            assets.append(
+                Asset(
+                    path,
+                    url,
+                    checksum,
+                    int(told[1]) if told else None,
+                    path in deps or not entry.get("extra"),
+                    remedy,
+                )
+            )
     return assets
 
 
@@ -100,14 +123,28 @@ def damage(file: BinaryIO, path: Path) -> str | None:
             zipfile.ZipFile(file).close()  # reads the central directory, which stands at the end
         elif suffix == ".bz2":
             file.seek(max(size - 11, 0))
-            end = int.from_bytes(file.read(), "big")  # a magic number, 32 bits of CRC, 0 to 7 to fill the last byte
+            end = int.from_bytes(
+                file.read(), "big"
+            )  # a magic number, 32 bits of CRC, 0 to 7 to fill the last byte
             if not any(end >> 32 + fill & 2**48 - 1 == 0x177245385090 for fill in range(8)):
                 raise ValueError("no end of a bzip2 stream")
         elif suffix == ".7z":
             signature, crc, offset, length = struct.unpack("<6s2xIQQ4x", start := file.read(32))
-            if signature != b"7z\xbc\xaf\x27\x1c" or zlib.crc32(start[12:]) != crc or 32 + offset + length > size:
+            if (
+                signature != b"7z\xbc\xaf\x27\x1c"
+                or zlib.crc32(start[12:]) != crc
+                or 32 + offset + length > size
+            ):
                 raise ValueError("no 7z header, or one that points beyond the end")
-    except (OSError, EOFError, ValueError, NotImplementedError, struct.error, zlib.error, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        struct.error,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         return f"cut short or damaged ({error})"
     return None
 
@@ -122,7 +159,11 @@ def flaw(asset: Asset, path: Path) -> str | None:
             md5 = hashlib.md5(usedforsecurity=False)
             for block in _blocks(file, file, str(asset.path)):
                 md5.update(block)
-            return None if md5.hexdigest() == asset.checksum else f"checksum {md5.hexdigest()}, not {asset.checksum}"
+            return (
+                None
+                if md5.hexdigest() == asset.checksum
+                else f"checksum {md5.hexdigest()}, not {asset.checksum}"
+            )
         return "empty" if asset.url and not size else damage(file, asset.path)
 
 
@@ -159,10 +200,17 @@ def download(asset: Asset, part: Path) -> None:
         if response.ok and not response.is_redirect:
             lengths.append(int(response.headers.get("content-length", 0)))
             size = lengths[-1] or asset.size
-            print(f"{asset.path}: {f'{size:,} bytes' if size else 'size unknown'}, from {asset.url}", flush=True)
+            print(
+                f"{asset.path}: {f'{size:,} bytes' if size else 'size unknown'}, from {asset.url}",
+                flush=True,
+            )
 
     # a server that packs a file on its way would announce another length
-    options: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"}, "hooks": {"response": announce}, "timeout": 30}
+    options: dict[str, Any] = {
+        "headers": {"Accept-Encoding": "identity"},
+        "hooks": {"response": announce},
+        "timeout": 30,
+    }
     try:
         with progress_bar(str(asset.path), 1, "B") as bar:  # pooch sets the total
             bar.reset = bar.close  # type: ignore[method-assign]  # in the end pooch resets it, which would print 0%
@@ -171,8 +219,12 @@ def download(asset: Asset, part: Path) -> None:
             raise HTTPError
     except (RequestException, HTTPError) as error:
         if lengths:
-            raise ValueError(f"download cut short: {asset.url} broke off before all had come") from error
-        raise ValueError(f"can't fetch {asset.url}: {getattr((error.args or [error])[0], 'reason', error)}") from error
+            raise ValueError(
+                f"download cut short: {asset.url} broke off before all had come"
+            ) from error
+        raise ValueError(
+            f"can't fetch {asset.url}: {getattr((error.args or [error])[0], 'reason', error)}"
+        ) from error
 
 
 def fetch_asset(asset: Asset) -> tuple[str, bool]:
@@ -204,8 +256,15 @@ def _for_each(workflow: str, act: Callable[[Asset], tuple[str, bool]], remote: b
             message, good = act(asset)
         except (ValueError, OSError) as error:
             message, good = f"failed: {' '.join(str(error).split())}", False
-        end = f" ({asset.path.stat().st_size:,} bytes)" if asset.path.exists() else f": run {asset.remedy}"
-        print(f"{asset.path!s:<{max(len(str(other.path)) for other in assets)}}  {message}{end}", flush=True)
+        end = (
+            f" ({asset.path.stat().st_size:,} bytes)"
+            if asset.path.exists()
+            else f": run {asset.remedy}"
+        )
+        print(
+            f"{asset.path!s:<{max(len(str(other.path)) for other in assets)}}  {message}{end}",
+            flush=True,
+        )
         failed += not good
     if failed:
         raise ValueError(f"{failed} of {len(assets)} assets of {workflow} failed: see above")

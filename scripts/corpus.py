@@ -63,7 +63,9 @@ def load_nlp(name: str) -> Language:
             return spacy.load(name)
         except OSError:
             what = f"no language or pipeline called {name!r}"
-            raise ValueError(f"{what}: give a code such as en, an installed pipeline or a folder") from None
+            raise ValueError(
+                f"{what}: give a code such as en, an installed pipeline or a folder"
+            ) from None
     try:
         return spacy.blank(name)
     except ImportError as error:  # the tokenizers of some languages are packages of their own
@@ -75,7 +77,9 @@ def text_key(text: str) -> bytes:
 
     White space goes altogether: CoNLL files hold words, and "nice , really" is the text "nice, really".
     """
-    return hashlib.blake2b("".join(text.casefold().split()).encode("utf8", "surrogatepass"), digest_size=8).digest()
+    return hashlib.blake2b(
+        "".join(text.casefold().split()).encode("utf8", "surrogatepass"), digest_size=8
+    ).digest()
 
 
 def source_files(path: Path, suffixes: tuple[str, ...] = TEXT_SUFFIXES) -> list[Path]:
@@ -85,14 +89,22 @@ def source_files(path: Path, suffixes: tuple[str, ...] = TEXT_SUFFIXES) -> list[
         ValueError: "... does not exist", "no file to read in ..." or "don't know how to read ...".
     """
     if not path.exists():
-        raise ValueError(f"{path} does not exist: check the path (it is read from the project's folder)")
+        raise ValueError(
+            f"{path} does not exist: check the path (it is read from the project's folder)"
+        )
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.name.endswith(suffixes) and not file.name.startswith("."))
+        files = sorted(
+            file
+            for file in path.rglob("*")
+            if file.name.endswith(suffixes) and not file.name.startswith(".")
+        )
         if not files:
             raise ValueError(f"no file to read in {path}: it should hold {', '.join(suffixes)}")
         return files
     if not path.name.endswith(suffixes):
-        raise ValueError(f"don't know how to read {path}: give one of {', '.join(suffixes)}, or a folder of them")
+        raise ValueError(
+            f"don't know how to read {path}: give one of {', '.join(suffixes)}, or a folder of them"
+        )
     return [path]
 
 
@@ -107,7 +119,9 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
             yield raw, raw
 
 
-def read_lines(path: Path, skipped: Skipped | None = None, bar: Any = None) -> Iterator[tuple[int, str]]:
+def read_lines(
+    path: Path, skipped: Skipped | None = None, bar: Any = None
+) -> Iterator[tuple[int, str]]:
     """(line number, line) of a UTF-8 text file, gzipped or not, with or without a byte order mark.
 
     Raises:
@@ -124,18 +138,30 @@ def read_lines(path: Path, skipped: Skipped | None = None, bar: Any = None) -> I
                 try:
                     yield number, line.decode("utf-8-sig" if number == 1 else "utf8").rstrip("\r\n")
                 except UnicodeDecodeError:
-                    _skip_or_raise("not UTF-8", "convert the file (iconv -f latin1 -t utf8)", path, number, skipped)
+                    _skip_or_raise(
+                        "not UTF-8",
+                        "convert the file (iconv -f latin1 -t utf8)",
+                        path,
+                        number,
+                        skipped,
+                    )
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again") from error
+            raise ValueError(
+                f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again"
+            ) from error
 
 
-def _skip_or_raise(reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None) -> None:
+def _skip_or_raise(
+    reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None
+) -> None:
     if skipped is None:
         raise ValueError(f"{path}:{line}: {reason}: {remedy}, or pass --skip-bad")
     skipped.add(reason, str(path), line)
 
 
-def read_jsonl(path: Path, skipped: Skipped | None = None, bar: Any = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(
+    path: Path, skipped: Skipped | None = None, bar: Any = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line number, object) of a JSONL file; empty lines don't count.
 
     Raises:
@@ -152,7 +178,9 @@ def read_jsonl(path: Path, skipped: Skipped | None = None, bar: Any = None) -> I
         if isinstance(record, dict):
             yield number, record
         else:
-            _skip_or_raise("not an object", 'each line should look like {"text": "..."}', path, number, skipped)
+            _skip_or_raise(
+                "not an object", 'each line should look like {"text": "..."}', path, number, skipped
+            )
 
 
 def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> Iterator[Text]:
@@ -180,7 +208,13 @@ def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> I
                 if isinstance(record.get("text"), str):
                     yield Text(record["text"], name, number)
                 else:
-                    _skip_or_raise('no "text"', 'each line needs a "text" that is a string', file, number, skipped)
+                    _skip_or_raise(
+                        'no "text"',
+                        'each line needs a "text" that is a string',
+                        file,
+                        number,
+                        skipped,
+                    )
 
 
 def read_docs(path: Path, nlp: Language) -> Iterator[Doc]:
@@ -193,7 +227,9 @@ def read_docs(path: Path, nlp: Language) -> Iterator[Doc]:
         try:
             docs = DocBin().from_disk(file)
         except Exception as error:  # zlib, msgpack and numpy each raise their own on damaged bytes
-            raise ValueError(f"{file}: not a DocBin, or a damaged one: make it again ({type(error).__name__})") from error
+            raise ValueError(
+                f"{file}: not a DocBin, or a damaged one: make it again ({type(error).__name__})"
+            ) from error
         yield from docs.get_docs(nlp.vocab)
 
 
@@ -236,7 +272,9 @@ def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
             sentences += [[f"{word} {tag}" for word, tag in inline], []]
             continue
         if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
-            raise ValueError(f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O")
+            raise ValueError(
+                f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O"
+            )
         sentences[-1].append(f"{columns[0]} {columns[-1]}")
     for lines in filter(None, sentences):
         for doc in conll_ner_to_docs("\n".join(lines) + "\n\n", n_sents=0, no_print=True):
@@ -250,7 +288,9 @@ def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]
     for number, record in read_jsonl(path):
         text, spans = record.get("text"), record.get("spans", [])
         if not isinstance(text, str) or not isinstance(spans, list):
-            raise ValueError(f'{path}:{number}: no gold text: each line needs a "text" and a list of "spans"')
+            raise ValueError(
+                f'{path}:{number}: no gold text: each line needs a "text" and a list of "spans"'
+            )
         if record.get("answer", "accept") != "accept":
             rejected.add(f"answer is {record['answer']}", str(path), number)
         elif why_unreadable(text, nlp):
@@ -259,16 +299,29 @@ def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]
             yield _with_spans(nlp.make_doc(text), spans, path, number, rejected)
 
 
-def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, rejected: Skipped) -> Doc:
+def _with_spans(
+    doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, rejected: Skipped
+) -> Doc:
     found: list[Span] = []
     for span in spans:
         if not isinstance(span, dict) or not all(
-            isinstance(span.get(key), kind) for key, kind in (("start", int), ("end", int), ("label", str))
+            isinstance(span.get(key), kind)
+            for key, kind in (("start", int), ("end", int), ("label", str))
         ):
-            raise ValueError(f'{path}:{line}: a span needs a "start", an "end" (characters) and a "label": {span}')
+            raise ValueError(
+                f'{path}:{line}: a span needs a "start", an "end" (characters) and a "label": {span}'
+            )
         start, end, label = span["start"], span["end"], span["label"]
-        piece = doc.char_span(start, end, label=label) if 0 <= start < end <= len(doc.text) else None
-        details = {"start": start, "end": end, "label": label, "span": doc.text[max(start, 0) : max(end, 0)], "text": doc.text}
+        piece = (
+            doc.char_span(start, end, label=label) if 0 <= start < end <= len(doc.text) else None
+        )
+        details = {
+            "start": start,
+            "end": end,
+            "label": label,
+            "span": doc.text[max(start, 0) : max(end, 0)],
+            "text": doc.text,
+        }
         if piece is None:
             rejected.add("span does not fit the tokens", str(path), line, **details)
         elif piece[0].is_space or piece[-1].is_space:
@@ -281,7 +334,13 @@ def _with_spans(doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, re
     for piece in found:
         if piece not in kept:
             rejected.add(
-                "span overlaps another", str(path), line, start=piece.start_char, end=piece.end_char, label=piece.label_, span=piece.text
+                "span overlaps another",
+                str(path),
+                line,
+                start=piece.start_char,
+                end=piece.end_char,
+                label=piece.label_,
+                span=piece.text,
             )
     doc.set_ents(kept)
     return doc

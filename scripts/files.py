@@ -88,7 +88,9 @@ def check_new_folder(path: Path, marker: str = "") -> None:
     if path.is_file():
         raise ValueError(f"{path} is a file: give a folder, which will be made")
     if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
-        raise ValueError(f"{path} holds other things than what is to be written: give another folder")
+        raise ValueError(
+            f"{path} holds other things than what is to be written: give another folder"
+        )
 
 
 @contextmanager
@@ -137,7 +139,9 @@ def restore_folder(path: Path) -> None:
 
 def split_paths(given: Iterable[str] | None) -> list[Path]:
     """Paths that stand apart by commas, in one or more strings: how a var holds several. Empty ones don't count."""
-    return [Path(name.strip()) for names in given or () for name in names.split(",") if name.strip()]
+    return [
+        Path(name.strip()) for names in given or () for name in names.split(",") if name.strip()
+    ]
 
 
 def need(module: str, extra: str) -> Any:
@@ -150,7 +154,9 @@ def need(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError:
         package = module.split(".")[0]
-        raise ValueError(f"{package} is not installed: pip install -r requirements-{extra}.txt -c constraints.txt") from None
+        raise ValueError(
+            f"{package} is not installed: pip install -r requirements-{extra}.txt -c constraints.txt"
+        ) from None
 
 
 def digest(data: bytes) -> str:
@@ -174,4 +180,14 @@ def progress_bar(title: str, total: int | None, unit: str) -> "tqdm[Any]":
     scale = {"unit_scale": True, "unit_divisor": 1024 if unit == "B" else 1000}
     if sys.stderr.isatty():
         return tqdm(desc=title, total=total, unit=unit, leave=False, **scale)
-    return tqdm(desc=title, total=total, unit=unit, file=_PlainLines(), mininterval=10, delay=10, ncols=80, ascii=True, **scale)
+    return tqdm(
+        desc=title,
+        total=total,
+        unit=unit,
+        file=_PlainLines(),
+        mininterval=10,
+        delay=10,
+        ncols=80,
+        ascii=True,
+        **scale,
+    )

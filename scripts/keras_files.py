@@ -27,6 +27,8 @@ def read_keras(path: Path) -> Any:
     load = load_keras().saving.load_model
     try:
         return load(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
+    except (
+        Exception
+    ) as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
         why = f"damaged, of a newer Keras, or with layers that are not Keras' own ({type(error).__name__})"
         raise ValueError(f"{path} can't be loaded: {why}: train or save it again") from None

@@ -52,15 +52,27 @@ def build_wheel(pipeline: Path, output: Path, meta: dict[str, Any], code: list[P
         write_json(work / "meta.json", meta)
         try:
             spacy_package(
-                pipeline, work, meta_path=work / "meta.json", name=meta["name"], code_paths=code, create_sdist=False, require_parent=True
+                pipeline,
+                work,
+                meta_path=work / "meta.json",
+                name=meta["name"],
+                code_paths=code,
+                create_sdist=False,
+                require_parent=True,
             )
         except SystemExit:
-            raise ValueError(f"spacy package refuses {pipeline}: see above; the name must be letters, digits and _") from None
+            raise ValueError(
+                f"spacy package refuses {pipeline}: see above; the name must be letters, digits and _"
+            ) from None
         source = next(path for path in work.iterdir() if path.is_dir())
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", str(source)]
-        built = subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH}, capture_output=True, text=True)
+        built = subprocess.run(
+            command, env={**os.environ, "SOURCE_DATE_EPOCH": EPOCH}, capture_output=True, text=True
+        )
         if built.returncode:
-            raise ValueError(f"the wheel could not be built: {(built.stderr or built.stdout)[-500:]}")
+            raise ValueError(
+                f"the wheel could not be built: {(built.stderr or built.stdout)[-500:]}"
+            )
         (wheel,) = (source / "dist").glob("*.whl")
         os.replace(wheel, output / wheel.name)
         return output / wheel.name
@@ -80,16 +92,32 @@ def main(
     author: Annotated[str, typer.Option(help="who made it")] = "",
     url: Annotated[str, typer.Option(help="where it lives")] = "",
     source: Annotated[str, typer.Option(help="what it was trained on")] = "",
-    code: Annotated[list[str] | None, typer.Option(help="file with registered functions; more apart by commas, or given again")] = None,
-    requires: Annotated[list[str] | None, typer.Option(help="package that those files need; give it again for more")] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(help="file with registered functions; more apart by commas, or given again"),
+    ] = None,
+    requires: Annotated[
+        list[str] | None, typer.Option(help="package that those files need; give it again for more")
+    ] = None,
 ) -> None:
     """Package a trained pipeline as a wheel in one step."""
     if not metrics.exists():
         raise ValueError(f"{metrics} does not exist: run the evaluation first")
-    given: dict[str, Any] = {"name": name, "version": version, "description": description, "license": license, "author": author}
+    given: dict[str, Any] = {
+        "name": name,
+        "version": version,
+        "description": description,
+        "license": license,
+        "author": author,
+    }
     given |= {"url": url, "sources": [{"name": source, "license": license}] if source else []}
     given |= {"requirements": requires} if requires else {}
-    wheel = build_wheel(pipeline, output, complete_meta(pipeline, srsly.read_json(metrics), given), split_paths(code))
+    wheel = build_wheel(
+        pipeline,
+        output,
+        complete_meta(pipeline, srsly.read_json(metrics), given),
+        split_paths(code),
+    )
     print(f"Packaged {wheel} ({wheel.stat().st_size / 1e6:.1f} MB): pip install {wheel}")
 
 

@@ -10,7 +10,9 @@ import jinja2
 def render(template: Path, **values: Any) -> str:
     """A page from a template, which extends page.html.jinja. What it is given is escaped."""
     loader = jinja2.FileSystemLoader([template.parent, Path(__file__).parent])
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     return environment.get_template(template.name).render(**values)
 
 

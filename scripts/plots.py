@@ -30,7 +30,9 @@ def save(figure: Figure, *paths: Path) -> None:
     for path in paths:
         with replacing(path) as part:
             metadata = {"Date": None} if path.suffix == ".svg" else None
-            figure.savefig(part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata=metadata)
+            figure.savefig(
+                part, format=path.suffix[1:], dpi=150, bbox_inches="tight", metadata=metadata
+            )
     plt.close(figure)
 
 
@@ -47,7 +49,13 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
     width = 0.8 / len(groups)
     for i, (series, values) in enumerate(groups.items()):
         places = [x + (i - (len(groups) - 1) / 2) * width for x in range(len(names))]
-        drawn = axes.bar(places, [values[name] for name in names], width * 0.94, label=series, color=COLOURS[i % len(COLOURS)])
+        drawn = axes.bar(
+            places,
+            [values[name] for name in names],
+            width * 0.94,
+            label=series,
+            color=COLOURS[i % len(COLOURS)],
+        )
         axes.bar_label(drawn, fmt="%.1f", fontsize=9, padding=2)
     axes.set_xticks(range(len(names)), names)
     axes.set_ylim(0, 108)
@@ -58,7 +66,12 @@ def bars(groups: Mapping[str, Mapping[str, float]], title: str, label: str) -> F
 
 
 def training_curve(
-    log: Sequence[dict[str, Any]], loss: str, scores: Sequence[str], unit: str = "step", first: int = 1, dev_losses: Sequence[float] = ()
+    log: Sequence[dict[str, Any]],
+    loss: str,
+    scores: Sequence[str],
+    unit: str = "step",
+    first: int = 1,
+    dev_losses: Sequence[float] = (),
 ) -> Figure:
     """Loss and dev scores over steps, with the best step marked.
 
@@ -71,23 +84,38 @@ def training_curve(
         dev_losses: of the dev data, a value for each line, or none.
     """
     width = 9 if scores else 5.5
-    figure, panels = plt.subplots(1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False)
+    figure, panels = plt.subplots(
+        1, 2 if scores else 1, figsize=(width, 3.4), layout="constrained", squeeze=False
+    )
     left, right = panels[0][0], panels[0][-1]
     for panel in panels[0]:
         panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10], integer=True))
     steps = [line["step"] for line in log]
-    left.plot(steps[first:], [line["losses"].get(loss) for line in log[first:]], color=COLOURS[1], label="train")
+    left.plot(
+        steps[first:],
+        [line["losses"].get(loss) for line in log[first:]],
+        color=COLOURS[1],
+        label="train",
+    )
     if dev_losses:
         left.plot(steps, dev_losses, color=COLOURS[2], label="dev")
         left.legend(frameon=False)
-    left.set_title(f"loss of {loss} since the evaluation before" if first else loss, loc="left", fontsize=11)
+    left.set_title(
+        f"loss of {loss} since the evaluation before" if first else loss, loc="left", fontsize=11
+    )
     left.set(xlabel=unit, ylim=(0, None))
     if not scores:
         return figure
     for key, colour in zip(scores, COLOURS[1:]):
         right.plot(steps, [line["scores"].get(key) or 0 for line in log], color=colour, label=key)
     best = max(log, key=lambda line: line["score"] or 0)
-    right.axvline(best["step"], color="black", linewidth=0.8, linestyle=":", label=f"best: {unit} {best['step']}")
+    right.axvline(
+        best["step"],
+        color="black",
+        linewidth=0.8,
+        linestyle=":",
+        label=f"best: {unit} {best['step']}",
+    )
     right.set_title("scores on dev, %", loc="left", fontsize=11)
     right.set(xlabel=unit, ylim=(0, 103))
     right.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

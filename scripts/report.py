@@ -82,8 +82,18 @@ PATTERNS = ("patterns alone", path("patterns_alone", "ents_f"))
 NER = ("ner", "ner-vectors", "ner-encoder", "ner-trf")
 # To add a workflow, add its line. A file may have several.
 ENTRIES: tuple[Entry, ...] = (
-    *(Entry(name, f"{name}/metrics.json", "entities, shipped pipeline", "F", F, PATTERNS) for name in NER),
-    Entry("refine", "refine/metrics.json", "specific labels", "F", F, ("names alone", path("names_alone", "ents_f"))),
+    *(
+        Entry(name, f"{name}/metrics.json", "entities, shipped pipeline", "F", F, PATTERNS)
+        for name in NER
+    ),
+    Entry(
+        "refine",
+        "refine/metrics.json",
+        "specific labels",
+        "F",
+        F,
+        ("names alone", path("names_alone", "ents_f")),
+    ),
     Entry(
         "textcat",
         "textcat/metrics.json",
@@ -93,9 +103,21 @@ ENTRIES: tuple[Entry, ...] = (
         ("tf-idf", path("variants", "baseline", "cats_macro_f")),
     ),
     Entry("textcat", "textcat/*/metrics.json", "variant", "macro F", path("cats_macro_f")),
-    Entry("update", "update/metrics.json", "labels of both golds, mean", "F", mean_of("updated"), ("naive update", mean_of("naive"))),
     Entry(
-        "opinions", "opinions/metrics.json", "entities with their sentiment", "F", F, ("commonest label", path("commonest_label", "ents_f"))
+        "update",
+        "update/metrics.json",
+        "labels of both golds, mean",
+        "F",
+        mean_of("updated"),
+        ("naive update", mean_of("naive")),
+    ),
+    Entry(
+        "opinions",
+        "opinions/metrics.json",
+        "entities with their sentiment",
+        "F",
+        F,
+        ("commonest label", path("commonest_label", "ents_f")),
     ),
     Entry(
         "similarity",
@@ -106,9 +128,29 @@ ENTRIES: tuple[Entry, ...] = (
         ("averaged vectors", path("systems", "averaged vectors", "spearman")),
         unit="",
     ),
-    Entry("vectors", "vectors/metrics.json", "analogies", "accuracy", path("analogies", "all", "accuracy")),
-    Entry("vectors", "vectors/metrics.json", "WordSim-353", "Spearman", path("similarities", "WordSim-353", "spearman"), unit=""),
-    Entry("wikipedia", "wikipedia/report.json", "pages with the infobox", "pages", path("pages"), unit="count"),
+    Entry(
+        "vectors",
+        "vectors/metrics.json",
+        "analogies",
+        "accuracy",
+        path("analogies", "all", "accuracy"),
+    ),
+    Entry(
+        "vectors",
+        "vectors/metrics.json",
+        "WordSim-353",
+        "Spearman",
+        path("similarities", "WordSim-353", "spearman"),
+        unit="",
+    ),
+    Entry(
+        "wikipedia",
+        "wikipedia/report.json",
+        "pages with the infobox",
+        "pages",
+        path("pages"),
+        unit="count",
+    ),
     Entry(
         "movies",
         "movies/metrics.json",
@@ -127,9 +169,22 @@ ENTRIES: tuple[Entry, ...] = (
         unit="percent",
     ),
     Entry(
-        "questions", "questions-folds/metrics.json", "the same, each held out once", "MRR", path("systems", "hybrid", "mrr"), unit="percent"
+        "questions",
+        "questions-folds/metrics.json",
+        "the same, each held out once",
+        "MRR",
+        path("systems", "hybrid", "mrr"),
+        unit="percent",
     ),
-    Entry("textgen", "textgen/metrics.json", "dev text", "per character", path("dev_bits"), ("n-grams", path("ngram_bits")), unit="bits"),
+    Entry(
+        "textgen",
+        "textgen/metrics.json",
+        "dev text",
+        "per character",
+        path("dev_bits"),
+        ("n-grams", path("ngram_bits")),
+        unit="bits",
+    ),
 )
 
 
@@ -154,14 +209,29 @@ def _row(entry: Entry, file: Path) -> Row:
     try:
         metrics = dict(srsly.read_json(file))
         values = [entry.value(metrics), entry.baseline[1](metrics) if entry.baseline else None]
-        if not all(value is None or (isinstance(value, (int, float)) and math.isfinite(value)) for value in values):
+        if not all(
+            value is None or (isinstance(value, (int, float)) and math.isfinite(value))
+            for value in values
+        ):
             raise TypeError("a figure is no number")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{file}: not a file of figures, or a damaged one: run {entry.workflow} again ({type(error).__name__})") from None
+        raise ValueError(
+            f"{file}: not a file of figures, or a damaged one: run {entry.workflow} again ({type(error).__name__})"
+        ) from None
     made = datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
     what = f"{entry.what} {file.parent.name}" if "*" in entry.file else entry.what
     baseline = entry.baseline[0] if entry.baseline and values[1] is not None else ""
-    return Row(entry.workflow, what, entry.score, values[0], baseline, values[1], entry.unit, made, str(file))
+    return Row(
+        entry.workflow,
+        what,
+        entry.score,
+        values[0],
+        baseline,
+        values[1],
+        entry.unit,
+        made,
+        str(file),
+    )
 
 
 def show(value: float | None, unit: str) -> str:
@@ -193,7 +263,9 @@ def main() -> None:
 @one_line_errors
 def collect_all(
     training: Annotated[Path, typer.Argument(help="folder with a folder for each workflow")],
-    output: Annotated[Path, typer.Argument(help="folder for report.html, report.md and report.json")],
+    output: Annotated[
+        Path, typer.Argument(help="folder for report.html, report.md and report.json")
+    ],
 ) -> None:
     """Print all figures in one table, and write it as a page, as Markdown and as JSON."""
     rows = collect(training)
@@ -203,10 +275,17 @@ def collect_all(
         table.add_row(*line, style="dim" if line[2] == "not run" else "")
     console().print(table)
     write_json(output / "report.json", [asdict(row) for row in rows])
-    markdown = [COLUMNS, ("---",) * len(COLUMNS), *([cell.replace("|", "\\|") for cell in line] for line in lines)]
+    markdown = [
+        COLUMNS,
+        ("---",) * len(COLUMNS),
+        *([cell.replace("|", "\\|") for cell in line] for line in lines),
+    ]
     write_text(output / "report.md", "".join(f"| {' | '.join(line)} |\n" for line in markdown))
     template = Path(__file__).with_name("report.html.jinja")
-    write_text(output / "report.html", pages.render(template, title="Where this project stands", columns=COLUMNS, lines=lines))
+    write_text(
+        output / "report.html",
+        pages.render(template, title="Where this project stands", columns=COLUMNS, lines=lines),
+    )
     print(f"Look at {output / 'report.html'}")
 
 

@@ -23,7 +23,9 @@ MANIFEST = "manifest.json"
 
 Shard = tuple[bytes, dict[str, Any]]  # the bytes of a file, and what is to be told of it
 MakeShard = Callable[[Any], Shard]
-Lot = Sequence[str | int]  # what a shard is made of: texts, or the bytes of a file between which to read
+Lot = Sequence[
+    str | int
+]  # what a shard is made of: texts, or the bytes of a file between which to read
 
 
 def lots(texts: Iterable[Text], n_texts: int) -> Iterator[list[str]]:
@@ -94,22 +96,33 @@ def make_shards(
     n_shards = 0
     if n_process == 1:
         _start(prepare, args)
-    pool = ProcessPoolExecutor(n_process, initializer=_start, initargs=(prepare, args)) if n_process > 1 else nullcontext()
+    pool = (
+        ProcessPoolExecutor(n_process, initializer=_start, initargs=(prepare, args))
+        if n_process > 1
+        else nullcontext()
+    )
     try:
         with pool as executor:
             submit = executor.submit if executor else _here
             for lot in all_lots:
                 path = output / f"shard-{n_shards:05}{suffix}"
                 n_shards += 1
-                about = {"settings": settings, "input": digest("\0".join(map(str, lot)).encode("utf8"))}
+                about = {
+                    "settings": settings,
+                    "input": digest("\0".join(map(str, lot)).encode("utf8")),
+                }
                 made = _made_before(path, about)
-                waiting.append((path, made, None) if made else (path, about, submit(_write, path, lot)))
+                waiting.append(
+                    (path, made, None) if made else (path, about, submit(_write, path, lot))
+                )
                 if len(waiting) > 2 * n_process:
                     yield _finish(*waiting.popleft())
             while waiting:
                 yield _finish(*waiting.popleft())
     except BrokenProcessPool:
-        raise ValueError(f"a process was killed (out of memory?): run again, with fewer (--vars.{noun}.n_process 1)") from None
+        raise ValueError(
+            f"a process was killed (out of memory?): run again, with fewer (--vars.{noun}.n_process 1)"
+        ) from None
     _tidy(output, n_shards, suffix)
 
 
@@ -124,7 +137,9 @@ def _made_before(path: Path, about: dict[str, Any]) -> dict[str, Any]:
     return told if same and digest(path.read_bytes()) == told["digest"] else {}
 
 
-def _finish(path: Path, about: dict[str, Any], future: "Future[dict[str, Any]] | None") -> dict[str, Any]:
+def _finish(
+    path: Path, about: dict[str, Any], future: "Future[dict[str, Any]] | None"
+) -> dict[str, Any]:
     if future is not None:
         about |= future.result()
         write_json(path.with_suffix(".json"), about)
@@ -138,7 +153,9 @@ def finished_shards(folder: Path) -> list[Path]:
         ValueError: "... is not finished", when the run was stopped on the way or never made.
     """
     if not (folder / MANIFEST).exists():
-        raise ValueError(f"{folder} is not finished: run ner-annotate (it continues where it stopped)")
+        raise ValueError(
+            f"{folder} is not finished: run ner-annotate (it continues where it stopped)"
+        )
     return [folder / name for name in srsly.read_json(folder / MANIFEST)["shards"]]
 
 

@@ -43,7 +43,9 @@ def weasel(folder: Path, *args: str, check: bool = True) -> subprocess.Completed
 
 def run_module(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m ...` in a folder; the project's modules come from the real one."""
-    return subprocess.run([sys.executable, "-m", *args], cwd=folder, capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        [sys.executable, "-m", *args], cwd=folder, capture_output=True, text=True, timeout=600
+    )
 
 
 @pytest.fixture
@@ -56,7 +58,14 @@ def write_jsonl(tmp_path: Path) -> Callable[[str, list[Any]], Path]:
     return write
 
 
-TINY = ["--vars.ner.max_steps", "300", "--vars.ner.eval_frequency", "100", "--vars.ner.n_process", "1"]
+TINY = [
+    "--vars.ner.max_steps",
+    "300",
+    "--vars.ner.eval_frequency",
+    "100",
+    "--vars.ner.n_process",
+    "1",
+]
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +82,24 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("bert")
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    pieces = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *letters,
+        *(f"##{letter}" for letter in letters),
+    ]
     (folder / "vocab.txt").write_text("\n".join(pieces))
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    transformers.BertModel(transformers.BertConfig(vocab_size=len(pieces), **sizes)).save_pretrained(folder)
+    sizes = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
+    transformers.BertModel(
+        transformers.BertConfig(vocab_size=len(pieces), **sizes)
+    ).save_pretrained(folder)
     return folder

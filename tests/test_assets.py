@@ -85,9 +85,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def write_project(*entries: dict[str, Any], deps: Iterable[str] = (), workflows: dict[str, Any] | None = None, **more: Any) -> None:
+def write_project(
+    *entries: dict[str, Any],
+    deps: Iterable[str] = (),
+    workflows: dict[str, Any] | None = None,
+    **more: Any,
+) -> None:
     commands = [{"name": "vectors-make", "script": ["python -V"], "deps": list(deps)}]
-    config = {"assets": list(entries), "commands": commands, "workflows": workflows or {"vectors": ["vectors-make"]}, **more}
+    config = {
+        "assets": list(entries),
+        "commands": commands,
+        "workflows": workflows or {"vectors": ["vectors-make"]},
+        **more,
+    }
     srsly.write_yaml("project.yml", config)
 
 
@@ -116,12 +126,20 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
+    )
 
 
 def sevenzip(body: bytes, footer: bytes) -> bytes:
     numbers = struct.pack("<QQI", len(body), len(footer), zlib.crc32(footer))
-    return b"7z\xbc\xaf\x27\x1c\x00\x04" + struct.pack("<I", zlib.crc32(numbers)) + numbers + body + footer
+    return (
+        b"7z\xbc\xaf\x27\x1c\x00\x04"
+        + struct.pack("<I", zlib.crc32(numbers))
+        + numbers
+        + body
+        + footer
+    )
 
 
 def zipped(path: Path) -> bytes:
@@ -135,9 +153,15 @@ def zipped(path: Path) -> bytes:
 # verify
 
 
-def test_verify_reports_each_asset_of_the_workflow_on_an_aligned_line(project: Path, run: Run) -> None:
+def test_verify_reports_each_asset_of_the_workflow_on_an_aligned_line(
+    project: Path, run: Run
+) -> None:
     write_project(
-        {"dest": "assets/vectors/a.txt", "checksum": md5(DATA).upper(), "description": f"words, {len(DATA)} bytes"},
+        {
+            "dest": "assets/vectors/a.txt",
+            "checksum": md5(DATA).upper(),
+            "description": f"words, {len(DATA)} bytes",
+        },
         {"dest": "assets/shared.jsonl", "description": "a dep, by a var"},
         {"dest": "assets/ner/texts.jsonl", "description": "of another workflow, and missing"},
         deps=["${vars.shared}", "corpus/x.spacy"],
@@ -154,40 +178,57 @@ def test_verify_reports_each_asset_of_the_workflow_on_an_aligned_line(project: P
     ]
 
 
-def test_overrides_from_the_environment_decide_what_is_a_dep(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overrides_from_the_environment_decide_what_is_a_dep(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     entries = [{"dest": "assets/a.txt"}, {"dest": "assets/b.txt"}]
     write_project(*entries, deps=["${vars.texts}"], vars={"texts": "assets/a.txt"})
     monkeypatch.setenv("WEASEL_CONFIG_OVERRIDES", "--vars.texts assets/b.txt")
     assert run("verify")[1] == "assets/b.txt  missing: run git checkout -- assets/b.txt\n"
 
 
-def test_missing_checked_in_file_fails_and_others_are_still_checked(project: Path, run: Run) -> None:
+def test_missing_checked_in_file_fails_and_others_are_still_checked(
+    project: Path, run: Run
+) -> None:
     write_project({"dest": "assets/vectors/a.txt"}, {"dest": "assets/vectors/b.txt"})
     put("assets/vectors/b.txt", DATA)
     code, out, err = run("verify")
     assert code == 1
-    assert out.splitlines()[0] == "assets/vectors/a.txt  missing: run git checkout -- assets/vectors/a.txt"
+    assert (
+        out.splitlines()[0]
+        == "assets/vectors/a.txt  missing: run git checkout -- assets/vectors/a.txt"
+    )
     assert out.splitlines()[1] == "assets/vectors/b.txt  ok (17,000 bytes)"
     assert err == "Error: 1 of 2 assets of vectors failed: see above\n"
 
 
 @pytest.mark.parametrize("says", [{"checksum": md5(DATA)}, {"description": "17000 bytes"}])
-def test_changed_checked_in_file_is_only_reported(project: Path, run: Run, says: dict[str, str]) -> None:
+def test_changed_checked_in_file_is_only_reported(
+    project: Path, run: Run, says: dict[str, str]
+) -> None:
     write_project({"dest": "assets/vectors/a.txt", **says})
     path = put("assets/vectors/a.txt", b"my own words\n")
     code, out, err = run("verify")
     assert (code, err) == (0, "")
-    assert "a.txt  changed: " in out and "kept, to undo run git checkout -- assets/vectors/a.txt (13 bytes)" in out
+    assert (
+        "a.txt  changed: " in out
+        and "kept, to undo run git checkout -- assets/vectors/a.txt (13 bytes)" in out
+    )
     assert path.read_bytes() == b"my own words\n" and files(project / "assets") == ["vectors/a.txt"]
 
 
 @pytest.mark.parametrize("says", [{}, {"checksum": "0" * 32}])
-def test_damaged_checked_in_archive_is_set_aside_with_the_way_back(project: Path, run: Run, says: dict[str, str]) -> None:
+def test_damaged_checked_in_archive_is_set_aside_with_the_way_back(
+    project: Path, run: Run, says: dict[str, str]
+) -> None:
     write_project({"dest": "assets/vectors/a.txt.gz", **says})
     put("assets/vectors/a.txt.gz", gzip.compress(DATA)[:-9])
     code, out, _ = run("verify")
     assert code == 1 and files(project / "assets") == ["vectors/a.txt.gz.bad"]
-    assert "bad: cut short or damaged (" in out and "; set aside as a.txt.gz.bad: run git checkout -- assets/vectors/a.txt.gz" in out
+    assert (
+        "bad: cut short or damaged (" in out
+        and "; set aside as a.txt.gz.bad: run git checkout -- assets/vectors/a.txt.gz" in out
+    )
 
 
 def test_empty_files_are_fine_where_nothing_says_otherwise(project: Path, run: Run) -> None:
@@ -204,20 +245,33 @@ def test_empty_files_are_fine_where_nothing_says_otherwise(project: Path, run: R
     assert code == 1 and "2 of 4 assets" in err
     assert lines[0].endswith("ok (0 bytes)") and lines[1].endswith("ok (0 bytes)")
     assert "bad: empty; set aside as remote.txt.bad: run " in lines[2]
-    assert "bad: checksum " in lines[3] and lines[3].endswith("run git checkout -- assets/vectors/emptied.txt")
+    assert "bad: checksum " in lines[3] and lines[3].endswith(
+        "run git checkout -- assets/vectors/emptied.txt"
+    )
     assert not Path("assets/vectors/remote.txt").exists()
 
 
 def test_wrong_checksum_of_a_remote_asset_is_set_aside(project: Path, run: Run) -> None:
-    write_project({"dest": "assets/vectors/a.txt", "url": "http://127.0.0.1:1/", "checksum": md5(DATA)})
+    write_project(
+        {"dest": "assets/vectors/a.txt", "url": "http://127.0.0.1:1/", "checksum": md5(DATA)}
+    )
     put("assets/vectors/a.txt", b"other")
     code, out, _ = run("verify")
     assert code == 1 and files(project / "assets") == ["vectors/a.txt.bad"]
-    assert f"bad: checksum {md5(b'other')}, not {md5(DATA)}; set aside as a.txt.bad: run {FETCH}" in out
+    assert (
+        f"bad: checksum {md5(b'other')}, not {md5(DATA)}; set aside as a.txt.bad: run {FETCH}"
+        in out
+    )
 
 
 def test_wrong_size_is_set_aside(project: Path, run: Run) -> None:
-    write_project({"dest": "assets/vectors/a.txt", "url": "http://127.0.0.1:1/", "description": "made 2013, 17000 bytes"})
+    write_project(
+        {
+            "dest": "assets/vectors/a.txt",
+            "url": "http://127.0.0.1:1/",
+            "description": "made 2013, 17000 bytes",
+        }
+    )
     put("assets/vectors/a.txt", DATA[:-1])
     assert "bad: 16,999 bytes, not 17,000; set aside" in run("verify")[1]
 
@@ -225,7 +279,11 @@ def test_wrong_size_is_set_aside(project: Path, run: Run) -> None:
 def test_absent_extra_fails_only_where_a_command_needs_it(project: Path, run: Run) -> None:
     entry = {"dest": "assets/vectors/a.txt", "url": "http://127.0.0.1:1/", "extra": True}
     write_project(entry)
-    assert run("verify") == (0, f"assets/vectors/a.txt  not fetched: run {FETCH}\nvectors: 1 checked, none failed\n", "")
+    assert run("verify") == (
+        0,
+        f"assets/vectors/a.txt  not fetched: run {FETCH}\nvectors: 1 checked, none failed\n",
+        "",
+    )
     write_project(entry, deps=["assets/vectors/a.txt"])
     code, out, _ = run("verify")
     assert (code, out) == (1, f"assets/vectors/a.txt  missing: run {FETCH}\n")
@@ -264,7 +322,9 @@ def test_the_end_of_a_bz2_is_found_at_any_bit(project: Path, run: Run) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["gz", "zip", "bz2", "7z"])
-def test_another_file_under_the_name_of_an_archive_is_found(project: Path, run: Run, suffix: str) -> None:
+def test_another_file_under_the_name_of_an_archive_is_found(
+    project: Path, run: Run, suffix: str
+) -> None:
     write_project({"dest": f"assets/vectors/a.{suffix}", "url": "http://127.0.0.1:1/"})
     put(f"assets/vectors/a.{suffix}", b"<html>Please log in</html>" * 10)
     assert "bad: cut short or damaged (" in run("verify")[1]
@@ -274,16 +334,29 @@ def test_a_folder_in_the_place_of_a_file_fails_in_one_line(project: Path, run: R
     write_project({"dest": "assets/vectors/a.txt"})
     Path("assets/vectors/a.txt").mkdir(parents=True)
     code, out, _ = run("verify")
-    assert code == 1 and len(out.splitlines()) == 1 and "failed: " in out and Path("assets/vectors/a.txt").is_dir()
+    assert (
+        code == 1
+        and len(out.splitlines()) == 1
+        and "failed: " in out
+        and Path("assets/vectors/a.txt").is_dir()
+    )
 
 
 @pytest.mark.parametrize("command", ["verify", "fetch"])
 def test_unknown_workflow_names_the_known_ones(project: Path, run: Run, command: str) -> None:
-    write_project({"dest": "assets/wikipedia/a.txt"}, {"dest": "assets/empty.jsonl"}, workflows={"ner": [], "all": []})
+    write_project(
+        {"dest": "assets/wikipedia/a.txt"},
+        {"dest": "assets/empty.jsonl"},
+        workflows={"ner": [], "all": []},
+    )
     code, out, err = run(command, "vektors")
     assert (code, out) == (1, "")
     assert err == "Error: no workflow called 'vektors': project.yml has all, ner, wikipedia\n"
-    assert run(command, "ner") == (0, f"ner: 0 {'checked' if command == 'verify' else 'with a url'}, none failed\n", "")
+    assert run(command, "ner") == (
+        0,
+        f"ner: 0 {'checked' if command == 'verify' else 'with a url'}, none failed\n",
+        "",
+    )
 
 
 # paths
@@ -303,7 +376,9 @@ def test_unknown_workflow_names_the_known_ones(project: Path, run: Run, command:
         ("./", "it names no file"),
     ],
 )
-def test_a_path_out_of_the_project_is_refused(project: Path, server: Server, run: Run, command: str, dest: str, reason: str) -> None:
+def test_a_path_out_of_the_project_is_refused(
+    project: Path, server: Server, run: Run, command: str, dest: str, reason: str
+) -> None:
     outside = project.parent / "outside"
     outside.mkdir()
     links = project / "assets" / "vectors"
@@ -317,8 +392,13 @@ def test_a_path_out_of_the_project_is_refused(project: Path, server: Server, run
     before = files(project.parent)
     code, out, err = run(command)
     assert (code, out) == (1, "")
-    assert err.startswith(f"Error: asset {dest}: refused, {reason}: it must lie inside ") and err.count("\n") == 1
-    assert files(project.parent) == before and server.asked == []  # nothing written, nothing fetched
+    assert (
+        err.startswith(f"Error: asset {dest}: refused, {reason}: it must lie inside ")
+        and err.count("\n") == 1
+    )
+    assert (
+        files(project.parent) == before and server.asked == []
+    )  # nothing written, nothing fetched
 
 
 def test_safe_path(tmp_path: Path) -> None:
@@ -340,18 +420,28 @@ def test_safe_path(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ValueError) as raised:
             safe_path(root, name, "member of x.zip")
-        assert str(raised.value) == f"member of x.zip {name}: refused, {reason}: it must lie inside {root}"
+        assert (
+            str(raised.value)
+            == f"member of x.zip {name}: refused, {reason}: it must lie inside {root}"
+        )
 
 
 # fetch
 
 
-def test_fetch_puts_a_good_file_in_place_and_skips_it_next_time(project: Path, server: Server, run: Run) -> None:
+def test_fetch_puts_a_good_file_in_place_and_skips_it_next_time(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a.gz"] = gzip.compress(DATA)
     size = len(server.bodies["/a.gz"])
     server.moved["/old.gz"] = "/a.gz"
     write_project(
-        {"dest": "assets/vectors/a.gz", "url": server.url + "/old.gz", "checksum": md5(server.bodies["/a.gz"]), "extra": True},
+        {
+            "dest": "assets/vectors/a.gz",
+            "url": server.url + "/old.gz",
+            "checksum": md5(server.bodies["/a.gz"]),
+            "extra": True,
+        },
         {"dest": "assets/vectors/checked-in.txt"},
         {"dest": "assets/ner/other.gz", "url": server.url + "/other.gz", "extra": True},
     )
@@ -362,42 +452,64 @@ def test_fetch_puts_a_good_file_in_place_and_skips_it_next_time(project: Path, s
         f"assets/vectors/a.gz  fetched ({size} bytes)",
         "vectors: 1 with a url, none failed",
     ]
-    assert files(project / "assets") == ["vectors/a.gz"] and Path("assets/vectors/a.gz").read_bytes() == server.bodies["/a.gz"]
+    assert (
+        files(project / "assets") == ["vectors/a.gz"]
+        and Path("assets/vectors/a.gz").read_bytes() == server.bodies["/a.gz"]
+    )
     assert server.asked == ["/old.gz", "/a.gz"]
     code, out, err = run("fetch")
-    assert (code, err) == (0, "") and out.startswith(f"assets/vectors/a.gz  already there, ok ({size} bytes)\n")
+    assert (code, err) == (0, "") and out.startswith(
+        f"assets/vectors/a.gz  already there, ok ({size} bytes)\n"
+    )
     assert server.asked == ["/old.gz", "/a.gz"]
 
 
-def test_wrong_checksum_is_set_aside_and_the_next_run_fetches_again(project: Path, server: Server, run: Run) -> None:
+def test_wrong_checksum_is_set_aside_and_the_next_run_fetches_again(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a"] = b"other"
     write_project({"dest": "assets/vectors/a.txt", "url": server.url + "/a", "checksum": md5(DATA)})
     code, out, err = run("fetch")
     assert code == 1 and err == "Error: 1 of 1 assets of vectors failed: see above\n"
-    assert f"bad: checksum {md5(b'other')}, not {md5(DATA)}; set aside as a.txt.bad: run {FETCH}" in out
+    assert (
+        f"bad: checksum {md5(b'other')}, not {md5(DATA)}; set aside as a.txt.bad: run {FETCH}"
+        in out
+    )
     assert files(project / "assets") == ["vectors/a.txt.bad"]
     server.bodies["/a"] = DATA
     assert run("fetch")[0] == 0
     assert Path("assets/vectors/a.txt").read_bytes() == DATA and len(server.asked) == 2
 
 
-def test_a_bad_file_already_there_is_set_aside_and_fetched_again(project: Path, server: Server, run: Run) -> None:
+def test_a_bad_file_already_there_is_set_aside_and_fetched_again(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a"] = DATA
     write_project({"dest": "assets/vectors/a.txt", "url": server.url + "/a", "checksum": md5(DATA)})
     put("assets/vectors/a.txt", b"other")
     code, out, _ = run("fetch")
-    assert code == 0 and "set aside as a.txt.bad\n" in out and "a.txt  fetched (17,000 bytes)" in out
-    assert Path("assets/vectors/a.txt").read_bytes() == DATA and Path("assets/vectors/a.txt.bad").read_bytes() == b"other"
+    assert (
+        code == 0 and "set aside as a.txt.bad\n" in out and "a.txt  fetched (17,000 bytes)" in out
+    )
+    assert (
+        Path("assets/vectors/a.txt").read_bytes() == DATA
+        and Path("assets/vectors/a.txt.bad").read_bytes() == b"other"
+    )
 
 
-def test_download_cut_short_leaves_no_file_and_the_next_run_completes(project: Path, server: Server, run: Run) -> None:
+def test_download_cut_short_leaves_no_file_and_the_next_run_completes(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a"] = DATA[:9000]
     server.lengths["/a"] = len(DATA)
     write_project({"dest": "assets/vectors/a.txt", "url": server.url + "/a"})
     code, out, err = run("fetch")
     assert code == 1 and err.count("\n") == 1
     assert out.splitlines()[0] == f"assets/vectors/a.txt: 17,000 bytes, from {server.url}/a"
-    assert f"failed: download cut short: {server.url}/a broke off before all had come: run {FETCH}" in out
+    assert (
+        f"failed: download cut short: {server.url}/a broke off before all had come: run {FETCH}"
+        in out
+    )
     assert files(project / "assets") == []
     server.bodies["/a"] = DATA
     assert run("fetch")[0] == 0 and Path("assets/vectors/a.txt").read_bytes() == DATA
@@ -419,7 +531,9 @@ def test_download_cut_short_is_found_where_the_http_library_does_not_compare_len
     assert code == 1 and "failed: download cut short: " in out and files(project / "assets") == []
 
 
-def test_archive_cut_short_without_a_length_never_takes_its_name(project: Path, server: Server, run: Run) -> None:
+def test_archive_cut_short_without_a_length_never_takes_its_name(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a"] = gzip.compress(DATA)[:-4]
     server.lengths["/a"] = None
     write_project({"dest": "assets/vectors/a.gz", "url": server.url + "/a"})
@@ -428,24 +542,41 @@ def test_archive_cut_short_without_a_length_never_takes_its_name(project: Path, 
     assert files(project / "assets") == ["vectors/a.gz.bad"]
 
 
-def test_unreachable_urls_get_a_line_each_and_the_others_are_fetched(project: Path, server: Server, run: Run) -> None:
+def test_unreachable_urls_get_a_line_each_and_the_others_are_fetched(
+    project: Path, server: Server, run: Run
+) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     server.bodies["/d"] = DATA
-    urls = {"a": f"http://127.0.0.1:{port}/a", "b": server.url + "/b", "c": "s3://bucket/c", "d": server.url + "/d"}
-    write_project(*({"dest": f"assets/vectors/{name}.txt", "url": url} for name, url in urls.items()))
+    urls = {
+        "a": f"http://127.0.0.1:{port}/a",
+        "b": server.url + "/b",
+        "c": "s3://bucket/c",
+        "d": server.url + "/d",
+    }
+    write_project(
+        *({"dest": f"assets/vectors/{name}.txt", "url": url} for name, url in urls.items())
+    )
     code, out, err = run("fetch")
     lines = out.splitlines()
-    assert code == 1 and err == "Error: 3 of 4 assets of vectors failed: see above\n" and len(lines) == 5
-    assert f"a.txt  failed: can't fetch {urls['a']}: " in lines[0] and "Connection refused" in lines[0]
+    assert (
+        code == 1
+        and err == "Error: 3 of 4 assets of vectors failed: see above\n"
+        and len(lines) == 5
+    )
+    assert (
+        f"a.txt  failed: can't fetch {urls['a']}: " in lines[0] and "Connection refused" in lines[0]
+    )
     assert f"b.txt  failed: can't fetch {urls['b']}: 404 Client Error" in lines[1]
     assert f"c.txt  failed: can't fetch {urls['c']}: No connection adapters" in lines[2]
     assert lines[4] == "assets/vectors/d.txt  fetched (17,000 bytes)"
     assert files(project / "assets") == ["vectors/d.txt"]
 
 
-def test_what_a_killed_run_left_is_replaced_even_a_link(project: Path, server: Server, run: Run) -> None:
+def test_what_a_killed_run_left_is_replaced_even_a_link(
+    project: Path, server: Server, run: Run
+) -> None:
     server.bodies["/a"] = DATA
     write_project({"dest": "assets/vectors/a.txt", "url": server.url + "/a"})
     victim = put(str(project.parent / "victim.txt"), b"mine")
@@ -459,7 +590,9 @@ def test_it_runs_as_a_module(project: Path) -> None:
     write_project({"dest": "assets/vectors/a.txt"})
     put("assets/vectors/a.txt", DATA)
     command = [sys.executable, "-m", "scripts.assets", "verify", "--workflow", "vectors"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
         "assets/vectors/a.txt  ok (17,000 bytes)\nvectors: 1 checked, none failed\n",

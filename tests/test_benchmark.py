@@ -34,8 +34,13 @@ PEERS = {
 }
 
 
-@pytest.mark.parametrize("workflow", ["ner", *(pytest.param(noun, marks=pytest.mark.slow) for noun in PEERS if noun != "ner")])
-def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "workflow",
+    ["ner", *(pytest.param(noun, marks=pytest.mark.slow) for noun in PEERS if noun != "ner")],
+)
+def test_each_row_has_its_numbers(
+    workflow: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "benchmark.json"
     benchmark(output, scale=0.005, only=[workflow])
     found = srsly.read_json(output)
@@ -48,10 +53,14 @@ def test_each_row_has_its_numbers(workflow: str, tmp_path: Path, capsys: pytest.
     assert "to reach" in capsys.readouterr().out
 
 
-def test_an_unknown_workflow_is_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_workflow_is_one_line_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="1"):
         benchmark(tmp_path / "benchmark.json", only=["nothing"])
-    assert capsys.readouterr().err == f"Error: no benchmark of nothing: there is {', '.join(PEERS)}\n"
+    assert (
+        capsys.readouterr().err == f"Error: no benchmark of nothing: there is {', '.join(PEERS)}\n"
+    )
     assert not (tmp_path / "benchmark.json").exists()
 
 

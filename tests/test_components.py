@@ -17,7 +17,15 @@ NLP = spacy.blank("en")
 
 
 @pytest.mark.parametrize(
-    "group", ["spacy_factories", "spacy_architectures", "spacy_loggers", "spacy_misc", "thinc_initializers", "spacy_callbacks"]
+    "group",
+    [
+        "spacy_factories",
+        "spacy_architectures",
+        "spacy_loggers",
+        "spacy_misc",
+        "thinc_initializers",
+        "spacy_callbacks",
+    ],
 )
 def test_every_entry_point_imports(group: str) -> None:
     for point in entry_points(group=group):
@@ -25,7 +33,11 @@ def test_every_entry_point_imports(group: str) -> None:
 
 
 def example() -> Example:
-    doc = Doc(NLP.vocab, words=["my", "Galaxy", "S21", "beats", "Zorp", "."], spaces=[True, True, True, True, False, False])
+    doc = Doc(
+        NLP.vocab,
+        words=["my", "Galaxy", "S21", "beats", "Zorp", "."],
+        spaces=[True, True, True, True, False, False],
+    )
     doc.set_ents([Span(doc, 1, 3, label="G")], missing=[doc[4:5]], default="outside")
     return Example(NLP.make_doc(doc.text), doc)
 
@@ -47,7 +59,10 @@ def test_level_is_the_share_of_texts_and_seed_decides() -> None:
 
     assert run(1) == run(1) != run(2)
     assert 60 < sum(text == "my Galaxy S21 beats Zorp." for text in run(1)) < 140
-    assert all(text == "my Galaxy S21 beats Zorp." for text in [next(iter(create_mention_augmenter(0, 0)(NLP, example()))).reference.text])
+    assert all(
+        text == "my Galaxy S21 beats Zorp."
+        for text in [next(iter(create_mention_augmenter(0, 0)(NLP, example()))).reference.text]
+    )
 
 
 def test_augmenter_leaves_other_draws_alone() -> None:
@@ -75,9 +90,19 @@ def test_wandb_logs_offline(trained: Path, tmp_path: Path, monkeypatch: pytest.M
         "--paths.log",
         str(tmp_path / "out" / "log.jsonl"),
     ]
-    steps = ["--training.max_steps", "4", "--training.eval_frequency", "2", "--training.logger.log_to", "wandb"]
+    steps = [
+        "--training.max_steps",
+        "4",
+        "--training.eval_frequency",
+        "2",
+        "--training.logger.log_to",
+        "wandb",
+    ]
     code = ["--code", "scripts/components/training.py", "--output", str(tmp_path / "out")]
     done = run_module(ROOT, "spacy", "train", "configs/ner.cfg", *code, *paths, *steps)
     assert done.returncode == 0, done.stdout + done.stderr
     assert list((tmp_path / "out" / "wandb").glob("offline-run-*/*.wandb"))
-    assert [json.loads(line)["step"] for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()] == [0, 2, 4]
+    assert [
+        json.loads(line)["step"]
+        for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()
+    ] == [0, 2, 4]

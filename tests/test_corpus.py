@@ -10,7 +10,16 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.corpus import Skipped, load_nlp, read_docs, read_gold, read_texts, text_key, why_unreadable, write_docs
+from scripts.corpus import (
+    Skipped,
+    load_nlp,
+    read_docs,
+    read_gold,
+    read_texts,
+    text_key,
+    why_unreadable,
+    write_docs,
+)
 
 Writer = Callable[[str, list[Any]], Path]
 NLP = spacy.blank("en")
@@ -56,14 +65,21 @@ def test_bad_line_is_named_or_skipped_and_counted(tmp_path: Path, line: bytes, r
 
 
 def test_truncated_gzip_is_refused_even_when_bad_lines_are_skipped(tmp_path: Path) -> None:
-    whole = gzip.compress("".join(json.dumps({"text": f"text {i} {i * 7919}"}) + "\n" for i in range(2000)).encode())
+    whole = gzip.compress(
+        "".join(json.dumps({"text": f"text {i} {i * 7919}"}) + "\n" for i in range(2000)).encode()
+    )
     (tmp_path / "a.jsonl.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"a\.jsonl\.gz: ends early or is damaged after line"):
         texts(tmp_path / "a.jsonl.gz", Skipped())
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("missing.jsonl", "does not exist"), ("a.pdf", "don't know how to read"), ("empty", "no file to read in")]
+    ("name", "words"),
+    [
+        ("missing.jsonl", "does not exist"),
+        ("a.pdf", "don't know how to read"),
+        ("empty", "no file to read in"),
+    ],
 )
 def test_paths_that_hold_nothing(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "a.pdf").touch()
@@ -101,9 +117,13 @@ def test_prodigy_spans_with_emoji_and_combining_characters_are_exact(write_jsonl
     text = "😅😅 my Cafe\u0301 Phone 3 👍🏽 rocks"
     start = text.index("Cafe")
     end = text.index(" 👍")
-    path = write_jsonl("gold.jsonl", [{"text": text, "spans": [{"start": start, "end": end, "label": "G"}]}])
+    path = write_jsonl(
+        "gold.jsonl", [{"text": text, "spans": [{"start": start, "end": end, "label": "G"}]}]
+    )
     (doc,) = read_gold(path, NLP, Skipped())
-    assert [(ent.text, ent.start_char, ent.label_) for ent in doc.ents] == [("Cafe\u0301 Phone 3", start, "G")]
+    assert [(ent.text, ent.start_char, ent.label_) for ent in doc.ents] == [
+        ("Cafe\u0301 Phone 3", start, "G")
+    ]
 
 
 def test_spans_that_do_not_fit_are_rejected_with_text_and_offsets(write_jsonl: Writer) -> None:
@@ -119,18 +139,26 @@ def test_spans_that_do_not_fit_are_rejected_with_text_and_offsets(write_jsonl: W
     (doc,) = read_gold(write_jsonl("gold.jsonl", [{"text": text, "spans": spans}]), NLP, rejected)
     assert [ent.text for ent in doc.ents] == ["Pixel 6"]
     assert rejected.counts() == {"span does not fit the tokens": 3, "span overlaps another": 1}
-    assert rejected.records[0] | {"start": 5, "end": 12, "span": "ixel 6 ", "line": 1} == rejected.records[0]
+    assert (
+        rejected.records[0] | {"start": 5, "end": 12, "span": "ixel 6 ", "line": 1}
+        == rejected.records[0]
+    )
 
 
 def test_span_whose_text_differs_is_rejected(write_jsonl: Writer) -> None:
-    record = {"text": "one two three", "spans": [{"start": 4, "end": 7, "label": "G", "text": "three"}]}
+    record = {
+        "text": "one two three",
+        "spans": [{"start": 4, "end": 7, "label": "G", "text": "three"}],
+    }
     rejected = Skipped()
     (doc,) = read_gold(write_jsonl("gold.jsonl", [record]), NLP, rejected)
     assert not doc.ents and rejected.counts() == {"span's offsets and text differ": 1}
 
 
 def test_prodigy_answers_other_than_accept_are_left_out(write_jsonl: Writer) -> None:
-    records = [{"text": "a", "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")]
+    records = [
+        {"text": "a", "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")
+    ]
     rejected = Skipped()
     assert len(list(read_gold(write_jsonl("gold.jsonl", records), NLP, rejected))) == 1
     assert rejected.counts() == {"answer is ignore": 1, "answer is reject": 1}
@@ -150,9 +178,14 @@ def test_line_that_is_no_gold_text(write_jsonl: Writer, record: dict[str, Any], 
 
 
 def test_conll(tmp_path: Path) -> None:
-    (tmp_path / "a.conll").write_text("Redondo\tB-location\nBeach\tI-location\nrocks\tO\n\nyes\tO\n", encoding="utf8")
+    (tmp_path / "a.conll").write_text(
+        "Redondo\tB-location\nBeach\tI-location\nrocks\tO\n\nyes\tO\n", encoding="utf8"
+    )
     docs = list(read_gold(tmp_path / "a.conll", NLP, Skipped()))
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [[("Redondo Beach", "location")], []]
+    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
+        [("Redondo Beach", "location")],
+        [],
+    ]
     assert all(doc.has_annotation("ENT_IOB") for doc in docs)
     (tmp_path / "b.conll").write_text("a O\nbroken\n", encoding="utf8")
     with pytest.raises(ValueError, match=r"b\.conll:2: not CoNLL"):
@@ -161,7 +194,9 @@ def test_conll(tmp_path: Path) -> None:
 
 def test_docs_keep_entities_ids_and_unknown_tokens(tmp_path: Path) -> None:
     doc = Doc(NLP.vocab, words=["a", "Pixel", "6", "or", "Zorp"])
-    doc.set_ents([Span(doc, 1, 3, label="G", span_id="pixel")], missing=[doc[4:5]], default="outside")
+    doc.set_ents(
+        [Span(doc, 1, 3, label="G", span_id="pixel")], missing=[doc[4:5]], default="outside"
+    )
     write_docs(tmp_path / "a.spacy", [doc])
     (back,) = read_docs(tmp_path / "a.spacy", spacy.blank("en"))
     assert [(ent.text, ent.label_, ent.ent_id_) for ent in back.ents] == [("Pixel 6", "G", "pixel")]
@@ -169,6 +204,8 @@ def test_docs_keep_entities_ids_and_unknown_tokens(tmp_path: Path) -> None:
 
 
 def test_iob_with_a_sentence_a_line(tmp_path: Path) -> None:
-    (tmp_path / "a.iob").write_text("I|PRP|O sold|VBD|O a|DT|O Zune|NNP|B-G HD|NNP|I-G\nyes|O\n", encoding="utf8")
+    (tmp_path / "a.iob").write_text(
+        "I|PRP|O sold|VBD|O a|DT|O Zune|NNP|B-G HD|NNP|I-G\nyes|O\n", encoding="utf8"
+    )
     docs = list(read_gold(tmp_path / "a.iob", NLP, Skipped()))
     assert [[ent.text for ent in doc.ents] for doc in docs] == [["Zune HD"], []]

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.files import new_folder, one_line_errors, replace_folder, restore_folder, write_bytes, write_json
+from scripts.files import (
+    new_folder,
+    one_line_errors,
+    replace_folder,
+    restore_folder,
+    write_bytes,
+    write_json,
+)
 
 
 def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +44,9 @@ def test_kill_between_the_renames_can_be_undone(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a").read_text() == "old"
     (tmp_path / "new").mkdir()
     replace_folder(tmp_path / "new", tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"] and not list((tmp_path / "out").iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["out"] and not list(
+        (tmp_path / "out").iterdir()
+    )
 
 
 def test_bad_input_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:

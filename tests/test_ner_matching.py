@@ -10,13 +10,33 @@ from spacy.tokens import Doc
 from scripts.ner.matching import Pattern, PatternMatcher, anchors, repeats, resolve_overlaps
 
 NLP = spacy.blank("en")
-WORDS = ["a", "A", "b", "B", "galaxy", "Galaxy", "s", "21", "7", "pro", "Pro", "-", "\n", "x9", "İ", "🙂"]
+WORDS = [
+    "a",
+    "A",
+    "b",
+    "B",
+    "galaxy",
+    "Galaxy",
+    "s",
+    "21",
+    "7",
+    "pro",
+    "Pro",
+    "-",
+    "\n",
+    "x9",
+    "İ",
+    "🙂",
+]
 
 words = st.sampled_from(WORDS)
 operators = st.sampled_from(["1", "?", "*", "+", "!", "{2}", "{1,2}", "{0,1}", "{,2}", "{1,}"])
 values = {
-    "LOWER": words | st.builds(lambda chosen: {"IN": chosen}, st.lists(words, max_size=3)) | st.just({"REGEX": "^[a-g]"}),
-    "ORTH": words | st.builds(lambda chosen: {"NOT_IN": chosen}, st.lists(words, min_size=1, max_size=3)),
+    "LOWER": words
+    | st.builds(lambda chosen: {"IN": chosen}, st.lists(words, max_size=3))
+    | st.just({"REGEX": "^[a-g]"}),
+    "ORTH": words
+    | st.builds(lambda chosen: {"NOT_IN": chosen}, st.lists(words, min_size=1, max_size=3)),
     "TEXT": words | st.just({"FUZZY1": "galaxi"}),
     "IS_DIGIT": st.booleans(),
     "IS_TITLE": st.booleans(),
@@ -40,8 +60,19 @@ def by_spacy(doc: Doc, patterns: list[Pattern], phrase_attr: str) -> list[tuple[
     """The same patterns, one Matcher or PhraseMatcher each."""
     found = set()
     for index, pattern in enumerate(patterns):
-        matcher = PhraseMatcher(NLP.vocab, attr=phrase_attr) if isinstance(pattern.pattern, str) else Matcher(NLP.vocab)
-        matcher.add("x", [NLP.tokenizer(pattern.pattern) if isinstance(pattern.pattern, str) else pattern.pattern])
+        matcher = (
+            PhraseMatcher(NLP.vocab, attr=phrase_attr)
+            if isinstance(pattern.pattern, str)
+            else Matcher(NLP.vocab)
+        )
+        matcher.add(
+            "x",
+            [
+                NLP.tokenizer(pattern.pattern)
+                if isinstance(pattern.pattern, str)
+                else pattern.pattern
+            ],
+        )
         found |= {(index, start, end) for _, start, end in matcher(doc)}
     return sorted(found)
 
@@ -56,7 +87,10 @@ def test_matches_are_those_of_spacy(raw: list, text: list[str], phrase_attr: str
 
 def test_many_patterns_with_one_anchor_and_long_reach() -> None:
     wanted = [
-        Pattern("X", [{"IS_TITLE": True, "OP": "{0,2}"}, {"LOWER": "phone"}, {"IS_DIGIT": True, "OP": "*"}]),
+        Pattern(
+            "X",
+            [{"IS_TITLE": True, "OP": "{0,2}"}, {"LOWER": "phone"}, {"IS_DIGIT": True, "OP": "*"}],
+        ),
         Pattern("Y", "phone 1 2"),
     ]
     doc = NLP("The Big Red phone 1 2 3 and a phone")
@@ -64,7 +98,9 @@ def test_many_patterns_with_one_anchor_and_long_reach() -> None:
 
 
 def test_memory_zone_gives_the_same_matches() -> None:
-    matcher = PatternMatcher(NLP, [Pattern("X", [{"LOWER": "newword"}, {"IS_DIGIT": True}]), Pattern("X", "other new")])
+    matcher = PatternMatcher(
+        NLP, [Pattern("X", [{"LOWER": "newword"}, {"IS_DIGIT": True}]), Pattern("X", "other new")]
+    )
     for _ in range(3):
         with NLP.memory_zone():
             assert matcher(NLP.make_doc("NewWord 5 and other new zqxw")) == [(0, 0, 2), (1, 3, 5)]
@@ -89,7 +125,12 @@ def test_repeats(operator: str, expected: tuple[int, int | None]) -> None:
 
 def test_anchor_needs_a_word_that_must_stand() -> None:
     assert anchors({"ORTH": {"IN": ["Apple", "SONY"]}}) == {"apple", "sony"}
-    assert anchors({"LOWER": "apple", "OP": "?"}) == anchors({"LOWER": "apple", "OP": "!"}) == anchors({"IS_DIGIT": True}) == frozenset()
+    assert (
+        anchors({"LOWER": "apple", "OP": "?"})
+        == anchors({"LOWER": "apple", "OP": "!"})
+        == anchors({"IS_DIGIT": True})
+        == frozenset()
+    )
 
 
 def test_pattern_that_the_matcher_refuses_is_named() -> None:

@@ -23,7 +23,9 @@ NLP = spacy.blank("en")
 @pytest.fixture
 def silver(tmp_path: Path, write_jsonl: Writer) -> Path:
     texts = [{"text": f"number {i}: my Pixel {i} beats the Zorp X{i}"} for i in range(100)]
-    patterns = write_jsonl("p.jsonl", [{"label": "PHONE", "pattern": [{"LOWER": "pixel"}, {"IS_DIGIT": True}]}])
+    patterns = write_jsonl(
+        "p.jsonl", [{"label": "PHONE", "pattern": [{"LOWER": "pixel"}, {"IS_DIGIT": True}]}]
+    )
     annotate_files(write_jsonl("t.jsonl", texts), patterns, tmp_path / "silver", shard_texts=30)
     return tmp_path / "silver"
 
@@ -38,10 +40,14 @@ def gold(text: str) -> dict[str, Any]:
     return {"text": text, "spans": [{"start": found.start(), "end": found.end(), "label": "PHONE"}]}
 
 
-def test_without_gold_dev_and_test_are_drawn_and_said_to_be_silver(tmp_path: Path, silver: Path) -> None:
+def test_without_gold_dev_and_test_are_drawn_and_said_to_be_silver(
+    tmp_path: Path, silver: Path
+) -> None:
     done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=EMPTY, share=0.2)
     parts = [texts(tmp_path / "a" / name) for name in ("train", "dev.spacy", "test.spacy")]
-    assert [len(part) for part in parts] == list(done["texts"].values()) and sum(map(len, parts)) == len(set.union(*parts)) == 100
+    assert [len(part) for part in parts] == list(done["texts"].values()) and sum(
+        map(len, parts)
+    ) == len(set.union(*parts)) == 100
     assert 8 <= done["texts"]["dev"] <= 32 and 8 <= done["texts"]["test"] <= 32
     assert (done["dev_is_gold"], done["test_is_gold"]) == (False, False)
 
@@ -50,43 +56,95 @@ def test_same_seed_same_bytes_another_seed_another_draw(tmp_path: Path, silver: 
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         split_corpus(silver, tmp_path / name, labelled=EMPTY, dev=EMPTY, test=EMPTY, seed=seed)
     files = ["dev.spacy", "test.spacy", "train/shard-00000.spacy", "split.json"]
-    assert all((tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes() for file in files)
+    assert all(
+        (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+        for file in files
+    )
     assert texts(tmp_path / "a" / "test.spacy") != texts(tmp_path / "c" / "test.spacy")
 
 
 def test_gold_texts_never_train(tmp_path: Path, silver: Path, write_jsonl: Writer) -> None:
-    test = write_jsonl("test.jsonl", [gold("number 7: my Pixel 7 beats the Zorp X7"), gold("a new Pixel 9")])
-    dev = write_jsonl("dev.jsonl", [gold("NUMBER 7:  my Pixel 7 beats the Zorp X7"), gold("number 8: my Pixel 8 beats the Zorp X8")])
+    test = write_jsonl(
+        "test.jsonl", [gold("number 7: my Pixel 7 beats the Zorp X7"), gold("a new Pixel 9")]
+    )
+    dev = write_jsonl(
+        "dev.jsonl",
+        [
+            gold("NUMBER 7:  my Pixel 7 beats the Zorp X7"),
+            gold("number 8: my Pixel 8 beats the Zorp X8"),
+        ],
+    )
     done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=dev, test=test)
     assert done["texts"] == {"train": 98, "dev": 1, "test": 2} and done["test_is_gold"]
     assert done["texts_kept_out_of_train"] == {"in dev already": 1, "in test already": 2}
-    assert not texts(tmp_path / "a" / "train") & (texts(tmp_path / "a" / "dev.spacy") | texts(tmp_path / "a" / "test.spacy"))
+    assert not texts(tmp_path / "a" / "train") & (
+        texts(tmp_path / "a" / "dev.spacy") | texts(tmp_path / "a" / "test.spacy")
+    )
 
 
 def test_hand_labels_alone_and_mixed(tmp_path: Path, silver: Path, write_jsonl: Writer) -> None:
     hand = write_jsonl(
-        "hand.jsonl", [gold(f"text {i} of a Pixel {i}") for i in range(10, 50)] + [gold("number 3: my Pixel 3 beats the Zorp X3")]
+        "hand.jsonl",
+        [gold(f"text {i} of a Pixel {i}") for i in range(10, 50)]
+        + [gold("number 3: my Pixel 3 beats the Zorp X3")],
     )
-    alone = split_corpus(silver, tmp_path / "a", labelled=hand, dev=EMPTY, test=EMPTY, train_on="labelled", share=0.2)
-    assert sum(alone["texts"].values()) == 41 and alone["test_is_gold"] and alone["unknown_tokens_in_train"] == 0
-    both = split_corpus(silver, tmp_path / "b", labelled=hand, dev=EMPTY, test=EMPTY, train_on="both", share=0.2)
-    assert sum(both["texts"].values()) == 140 and both["hand_labelled_texts_in_train"] > alone["texts"]["train"] and not both["dev_is_gold"]
-    with pytest.raises(ValueError, match=r"holds no text with labels to train on.*vars\.ner\.labelled"):
-        split_corpus(silver, tmp_path / "c", labelled=EMPTY, dev=EMPTY, test=EMPTY, train_on="labelled")
+    alone = split_corpus(
+        silver, tmp_path / "a", labelled=hand, dev=EMPTY, test=EMPTY, train_on="labelled", share=0.2
+    )
+    assert (
+        sum(alone["texts"].values()) == 41
+        and alone["test_is_gold"]
+        and alone["unknown_tokens_in_train"] == 0
+    )
+    both = split_corpus(
+        silver, tmp_path / "b", labelled=hand, dev=EMPTY, test=EMPTY, train_on="both", share=0.2
+    )
+    assert (
+        sum(both["texts"].values()) == 140
+        and both["hand_labelled_texts_in_train"] > alone["texts"]["train"]
+        and not both["dev_is_gold"]
+    )
+    with pytest.raises(
+        ValueError, match=r"holds no text with labels to train on.*vars\.ner\.labelled"
+    ):
+        split_corpus(
+            silver, tmp_path / "c", labelled=EMPTY, dev=EMPTY, test=EMPTY, train_on="labelled"
+        )
 
 
-def test_misaligned_gold_spans_go_to_a_file(tmp_path: Path, silver: Path, write_jsonl: Writer) -> None:
+def test_misaligned_gold_spans_go_to_a_file(
+    tmp_path: Path, silver: Path, write_jsonl: Writer
+) -> None:
     bad = {"text": "my Pixel 7a rocks", "spans": [{"start": 3, "end": 10, "label": "PHONE"}]}
-    split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=write_jsonl("g.jsonl", [bad, gold("a Pixel 6 here")]))
-    (record,) = [json.loads(line) for line in (tmp_path / "a" / "misaligned.jsonl").read_text().splitlines()]
-    assert (record["text"], record["start"], record["end"], record["span"], record["line"]) == (bad["text"], 3, 10, "Pixel 7", 1)
+    split_corpus(
+        silver,
+        tmp_path / "a",
+        labelled=EMPTY,
+        dev=EMPTY,
+        test=write_jsonl("g.jsonl", [bad, gold("a Pixel 6 here")]),
+    )
+    (record,) = [
+        json.loads(line) for line in (tmp_path / "a" / "misaligned.jsonl").read_text().splitlines()
+    ]
+    assert (record["text"], record["start"], record["end"], record["span"], record["line"]) == (
+        bad["text"],
+        3,
+        10,
+        "Pixel 7",
+        1,
+    )
 
 
 def test_names_that_no_pattern_matched_are_unknown(tmp_path: Path, silver: Path) -> None:
     for doubt, expected in (("names", {"X"}), ("none", set())):
         split_corpus(silver, tmp_path / doubt, labelled=EMPTY, dev=EMPTY, test=EMPTY, doubt=doubt)  # type: ignore[arg-type]
         docs = list(read_docs(tmp_path / doubt / "train", NLP))
-        assert {token.text[0] for doc in docs for token in doc if token.ent_iob_ == "" and token.text.startswith("X")} == expected
+        assert {
+            token.text[0]
+            for doc in docs
+            for token in doc
+            if token.ent_iob_ == "" and token.text.startswith("X")
+        } == expected
 
 
 def test_what_looks_like_a_name() -> None:
@@ -103,14 +161,22 @@ def test_draw_is_even() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"), [({"share": 0.7}, "must lie between 0 and 0.5"), ({"share": 0.001}, "and no entity: give more texts")]
+    ("changes", "words"),
+    [
+        ({"share": 0.7}, "must lie between 0 and 0.5"),
+        ({"share": 0.001}, "and no entity: give more texts"),
+    ],
 )
-def test_settings_that_cannot_work(tmp_path: Path, silver: Path, changes: dict[str, Any], words: str) -> None:
+def test_settings_that_cannot_work(
+    tmp_path: Path, silver: Path, changes: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=EMPTY, **changes)
 
 
-def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(tmp_path: Path, silver: Path, capsys: Any) -> None:
+def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(
+    tmp_path: Path, silver: Path, capsys: Any
+) -> None:
     other = ROOT / "assets/ner/dev.jsonl"
     done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=other, test=EMPTY, share=0.2)
     assert (
@@ -119,7 +185,8 @@ def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(tmp_pa
         and "has the labels ['GADGET'], of which training has none" in capsys.readouterr().err
     )
     with pytest.raises(
-        ValueError, match=r"of which training has none \(\['PHONE'\]\): give gold texts of the same labels by vars\.ner\.gold"
+        ValueError,
+        match=r"of which training has none \(\['PHONE'\]\): give gold texts of the same labels by vars\.ner\.gold",
     ):
         split_corpus(silver, tmp_path / "b", labelled=EMPTY, dev=EMPTY, test=other)
     assert not (tmp_path / "b").exists()
@@ -128,6 +195,12 @@ def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(tmp_pa
 def test_conll_gold_never_trains_either(tmp_path: Path, silver: Path) -> None:
     words = ["number", "7", ":", "my", "Pixel", "7", "beats", "the", "Zorp", "X7"]
     tags = ["O"] * 4 + ["B-PHONE", "I-PHONE"] + ["O"] * 4
-    (tmp_path / "g.conll").write_text("".join(f"{word} X {tag}\n" for word, tag in zip(words, tags)), encoding="utf8")
-    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=tmp_path / "g.conll", share=0.2)
-    assert done["texts_kept_out_of_train"] == {"in test already": 1} and done["entities"]["test"] == 1
+    (tmp_path / "g.conll").write_text(
+        "".join(f"{word} X {tag}\n" for word, tag in zip(words, tags)), encoding="utf8"
+    )
+    done = split_corpus(
+        silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=tmp_path / "g.conll", share=0.2
+    )
+    assert (
+        done["texts_kept_out_of_train"] == {"in test already": 1} and done["entities"]["test"] == 1
+    )

@@ -15,12 +15,22 @@ from scripts.corpus import read_docs, write_docs
 from scripts.ner.features import N_HASHED, Encoder, word_features
 from scripts.ner.sources import read_sources
 from scripts.ner.teach import features_of, teach_corpus
-from scripts.ner.teacher import HAND_WEIGHT, Teacher, find_spans, fold_of, token_labels, unknown_runs
+from scripts.ner.teacher import (
+    HAND_WEIGHT,
+    Teacher,
+    find_spans,
+    fold_of,
+    token_labels,
+    unknown_runs,
+)
 from scripts.ner.terms import Decided, accepted, read_terms
 from tests.conftest import run_module
 
 NLP = spacy.blank("en")
-KNOWN, HIDDEN = ["Zorp", "Blip", "Quux", "Fnord", "Wibble", "Plugh"], ["Xyzzy", "Grault", "Corge", "Thud", "Waldo", "Barfoo"]
+KNOWN, HIDDEN = (
+    ["Zorp", "Blip", "Quux", "Fnord", "Wibble", "Plugh"],
+    ["Xyzzy", "Grault", "Corge", "Thud", "Waldo", "Barfoo"],
+)
 CITIES = ["Paris", "Oslo", "Rome", "Cairo", "Lima", "Delhi"]
 
 
@@ -29,12 +39,19 @@ def texts() -> list[Doc]:
     rng, docs = random.Random(0), []
     for number in range(240):
         phone, city = rng.choice(KNOWN + HIDDEN), rng.choice(CITIES)
-        words = [*f"Number {number} : we bought a {phone} {rng.randint(2, 9)} then flew to {city} with it".split(), "."]
+        words = [
+            *f"Number {number} : we bought a {phone} {rng.randint(2, 9)} then flew to {city} with it".split(),
+            ".",
+        ]
         doc = Doc(NLP.vocab, words=words)
         at = words.index(phone)
         missing = [doc[i : i + 1] for i in (at, at + 1, words.index(city))]
         spans = [Span(doc, at, at + 2, label="PHONE")] if phone in KNOWN else []
-        doc.set_ents(spans, missing=[token for token in missing if not spans or token[0].i > at + 1], default="outside")
+        doc.set_ents(
+            spans,
+            missing=[token for token in missing if not spans or token[0].i > at + 1],
+            default="outside",
+        )
         docs.append(doc)
     return docs
 
@@ -43,7 +60,9 @@ def corpus(folder: Path, docs: list[Doc], dev_is_gold: bool = False) -> Path:
     (folder / "train").mkdir(parents=True)
     write_docs(folder / "train" / "shard-00000.spacy", docs[40:])
     write_docs(folder / "dev.spacy", docs[:40])
-    srsly.write_json(folder / "split.json", {"texts": {"train": len(docs) - 40}, "dev_is_gold": dev_is_gold})
+    srsly.write_json(
+        folder / "split.json", {"texts": {"train": len(docs) - 40}, "dev_is_gold": dev_is_gold}
+    )
     return folder
 
 
@@ -66,7 +85,10 @@ def test_the_teacher_finds_the_names_that_no_pattern_knows(taught: Path) -> None
     assert len(names) > 0.95 * right and all(len(ent) == 2 for doc in train for ent in doc.ents)
     assert not any(token.ent_iob == 0 for doc in train for token in doc)
     told = srsly.read_json(taught / "out/teach.json")
-    assert told["entities_after"] == len(names) > told["entities_before"] and 0 < told["confidence"] < 1
+    assert (
+        told["entities_after"] == len(names) > told["entities_before"]
+        and 0 < told["confidence"] < 1
+    )
     assert set(HIDDEN) <= set(found(taught / "out/dev.spacy"))
 
 
@@ -79,7 +101,10 @@ def test_the_same_seed_gives_the_same_bytes(taught: Path, tmp_path: Path) -> Non
 def test_terms_are_patterns_with_score_and_example(taught: Path) -> None:
     terms = read_terms(taught / "out/terms.jsonl")
     words = {term["pattern"][0]["LOWER"] for term in terms}
-    assert words <= {name.lower() for name in KNOWN + HIDDEN} and {name.lower() for name in HIDDEN} <= words
+    assert (
+        words <= {name.lower() for name in KNOWN + HIDDEN}
+        and {name.lower() for name in HIDDEN} <= words
+    )
     assert all(0 < term["score"] <= 1 and term["places"] >= 1 and term["example"] for term in terms)
     nlp = spacy.blank("en")
     nlp.add_pipe("entity_ruler").from_disk(taught / "out/terms.jsonl")  # type: ignore[attr-defined]
@@ -87,7 +112,10 @@ def test_terms_are_patterns_with_score_and_example(taught: Path) -> None:
 
 
 def test_what_a_user_decides_of_terms_holds(taught: Path, tmp_path: Path) -> None:
-    reject = [{"label": "PHONE", "pattern": [{"LOWER": "thud"}, {"LOWER": str(i)}], "answer": "reject"} for i in range(2, 10)]
+    reject = [
+        {"label": "PHONE", "pattern": [{"LOWER": "thud"}, {"LOWER": str(i)}], "answer": "reject"}
+        for i in range(2, 10)
+    ]
     accept = [{"label": "CITY", "pattern": [{"LOWER": "oslo"}]}]
     given = [*reject, *accept]
     teach_corpus(taught / "in", tmp_path / "out", NLP, features_of("words", "", -1), given)
@@ -97,12 +125,16 @@ def test_what_a_user_decides_of_terms_holds(taught: Path, tmp_path: Path) -> Non
     assert terms[: len(given)] == given and len(accepted(terms)) == len(terms) - len(reject)
 
 
-def test_without_a_teacher_or_with_too_few_entities_the_corpus_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_teacher_or_with_too_few_entities_the_corpus_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     docs = texts()
     corpus(tmp_path / "in", docs, dev_is_gold=True)
     before = (tmp_path / "in/train/shard-00000.spacy").read_bytes()
     teach_corpus(tmp_path / "in", tmp_path / "none", NLP, {})
-    assert (tmp_path / "none/train/shard-00000.spacy").read_bytes() == before and not read_terms(tmp_path / "none/terms.jsonl")
+    assert (tmp_path / "none/train/shard-00000.spacy").read_bytes() == before and not read_terms(
+        tmp_path / "none/terms.jsonl"
+    )
     corpus(tmp_path / "few", docs[:80])
     teach_corpus(tmp_path / "few", tmp_path / "out", NLP, features_of("words", "", -1))
     assert "needs at least 40 texts with entities" in capsys.readouterr().err
@@ -116,7 +148,9 @@ def test_hand_labels_and_a_dev_by_hand_stay_as_they_are(tmp_path: Path) -> None:
     teach_corpus(tmp_path / "in", tmp_path / "out", NLP, features_of("words", "", -1))
     assert found(tmp_path / "out/dev.spacy") == found(tmp_path / "in/dev.spacy")
     for number in range(HAND_WEIGHT):  # they count more than silver ones
-        assert found(tmp_path / f"out/train/{number}-labelled.spacy") == found(tmp_path / "in/train/labelled.spacy")
+        assert found(tmp_path / f"out/train/{number}-labelled.spacy") == found(
+            tmp_path / "in/train/labelled.spacy"
+        )
 
 
 def test_judges_have_not_seen_the_text() -> None:
@@ -133,7 +167,9 @@ def test_spans_begin_where_sure_and_grow_where_likely() -> None:
     doc = Doc(NLP.vocab, words=["the", "Galaxy", "Note", "10", "+", "!", "Zorp"])
     doc.set_ents([Span(doc, 2, 3, label="G")], default="outside")
     scores = np.array([0.0, 0.2, 0.9, 0.3, 0.2, 0.6, 0.1])
-    spans = find_spans(doc, np.stack([scores, 1 - scores], axis=1), ["G", "O"], sure=0.5, likely=0.15)
+    spans = find_spans(
+        doc, np.stack([scores, 1 - scores], axis=1), ["G", "O"], sure=0.5, likely=0.15
+    )
     assert [(span.text, span.label_) for span in spans] == [("Galaxy Note 10 +", "G")]
     doc.set_ents([Span(doc, 1, 3, label="G"), Span(doc, 3, 5, label="G")])
     spans = find_spans(doc, np.zeros((7, 2)), ["G", "O"], sure=0.5, likely=0.15)
@@ -144,12 +180,16 @@ def test_word_features_see_neighbours_of_the_same_text_only() -> None:
     one, two = Doc(NLP.vocab, words=["my", "Pixel", "6"]), Doc(NLP.vocab, words=["a", "dog"])
     both = word_features([one, two])
     assert both.shape == (5, N_HASHED)
-    assert (both[3:] != word_features([two])).nnz == 0 and (both[:3] != word_features([one])).nnz == 0
+    assert (both[3:] != word_features([two])).nnz == 0 and (
+        both[:3] != word_features([one])
+    ).nnz == 0
 
 
 def test_labels_and_unknown_runs() -> None:
     doc = next(doc for doc in texts() if doc.ents)
-    assert set(token_labels(doc)) == {"PHONE", "O", ""} and [run[0] in CITIES for run in unknown_runs(doc)] == [True]
+    assert set(token_labels(doc)) == {"PHONE", "O", ""} and [
+        run[0] in CITIES for run in unknown_runs(doc)
+    ] == [True]
 
 
 def test_encoder_gives_each_token_a_row_also_in_long_texts(tiny_bert: Path) -> None:
@@ -157,7 +197,13 @@ def test_encoder_gives_each_token_a_row_also_in_long_texts(tiny_bert: Path) -> N
     long = Doc(NLP.vocab, words=["pixel", "\n", "works"] * 200)
     short = Doc(NLP.vocab, words=["pixel", "works"])
     rows = encoder([long, short])
-    assert rows.shape == (602, 64) and np.isfinite(rows).all() and not rows[1].any() and rows[0].any() and rows[-1].any()
+    assert (
+        rows.shape == (602, 64)
+        and np.isfinite(rows).all()
+        and not rows[1].any()
+        and rows[0].any()
+        and rows[-1].any()
+    )
     assert np.allclose(encoder([short]), rows[600:], atol=1e-2)
 
 
@@ -165,7 +211,10 @@ def test_encoder_gives_each_token_a_row_also_in_long_texts(tiny_bert: Path) -> N
     ("line", "words"),
     [
         ('{"label": "A", "pattern": "phrase"}', r"terms.jsonl:1: not a term: a line needs"),
-        ('{"label": "A", "pattern": [{"LOWER": "x"}], "answer": "maybe"}', "terms.jsonl:1: not a term"),
+        (
+            '{"label": "A", "pattern": [{"LOWER": "x"}], "answer": "maybe"}',
+            "terms.jsonl:1: not a term",
+        ),
         ("{", "terms.jsonl:1: broken JSON"),
     ],
 )
@@ -183,11 +232,17 @@ def test_decided_terms_overlap_the_longest_wins() -> None:
     assert [ent.text for ent in doc.ents] == ["Galaxy Note"]
 
 
-def test_sources_add_up_and_what_they_doubt_is_unknown(write_jsonl: Callable[[str, list[Any]], Path], tmp_path: Path) -> None:
+def test_sources_add_up_and_what_they_doubt_is_unknown(
+    write_jsonl: Callable[[str, list[Any]], Path], tmp_path: Path
+) -> None:
     other = spacy.blank("en")
-    other.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": word} for word in ("Gap", "Coach")])  # type: ignore[attr-defined]
+    other.add_pipe("entity_ruler").add_patterns(
+        [{"label": "ORG", "pattern": word} for word in ("Gap", "Coach")]
+    )  # type: ignore[attr-defined]
     other.to_disk(tmp_path / "other")
-    gazetteer = write_jsonl("gazetteer.jsonl", [{"label": "BRAND", "pattern": word} for word in ("Gap", "Guess")])
+    gazetteer = write_jsonl(
+        "gazetteer.jsonl", [{"label": "BRAND", "pattern": word} for word in ("Gap", "Guess")]
+    )
     lines = [{"id": "weak", "weight": 0.3}, {"patterns": str(gazetteer), "weight": 0.4}]
     lines.append({"pipeline": str(tmp_path / "other"), "labels": {"ORG": "BRAND"}, "weight": 0.4})
     sources = read_sources(write_jsonl("sources.jsonl", lines), NLP)
@@ -198,8 +253,12 @@ def test_sources_add_up_and_what_they_doubt_is_unknown(write_jsonl: Callable[[st
     assert [token.ent_iob_ for token in doc] == ["B", "", "", "B", "", "O"]
 
 
-@pytest.mark.parametrize("line", [{"weight": 0.5}, {"id": "x", "weight": 2}, {"pipeline": "en", "weight": 0.5}])
-def test_sources_that_are_none(write_jsonl: Callable[[str, list[Any]], Path], line: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "line", [{"weight": 0.5}, {"id": "x", "weight": 2}, {"pipeline": "en", "weight": 0.5}]
+)
+def test_sources_that_are_none(
+    write_jsonl: Callable[[str, list[Any]], Path], line: dict[str, Any]
+) -> None:
     with pytest.raises(ValueError, match=r"sources\.jsonl:1: not a source"):
         read_sources(write_jsonl("sources.jsonl", [line]), NLP)
 
@@ -207,7 +266,19 @@ def test_sources_that_are_none(write_jsonl: Callable[[str, list[Any]], Path], li
 def test_an_encoder_that_is_none_is_one_line(tmp_path: Path) -> None:
     corpus(tmp_path / "in", texts())
     done = run_module(
-        Path.cwd(), "scripts.ner", "teach", str(tmp_path / "in"), str(tmp_path / "out"), "--by", "encoder", "--encoder", "./nowhere"
+        Path.cwd(),
+        "scripts.ner",
+        "teach",
+        str(tmp_path / "in"),
+        str(tmp_path / "out"),
+        "--by",
+        "encoder",
+        "--encoder",
+        "./nowhere",
     )
-    assert done.returncode == 1 and "no encoder called './nowhere'" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and "no encoder called './nowhere'" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     assert not (tmp_path / "out").exists()

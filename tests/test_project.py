@@ -38,15 +38,29 @@ def imported(file: Path, found: set[Path]) -> set[Path]:
 
 def flat(vars: dict[str, Any], prefix: str = "vars") -> list[str]:
     return [
-        leaf for key, value in vars.items() for leaf in (flat(value, f"{prefix}.{key}") if isinstance(value, dict) else [f"{prefix}.{key}"])
+        leaf
+        for key, value in vars.items()
+        for leaf in (
+            flat(value, f"{prefix}.{key}") if isinstance(value, dict) else [f"{prefix}.{key}"]
+        )
     ]
 
 
 @each_command
 def test_command_has_help_and_keys_that_weasel_knows(command: dict[str, Any]) -> None:
     assert len(command["help"]) > 20
-    assert set(command) <= {"name", "help", "script", "deps", "outputs", "outputs_no_cache", "no_skip"}
-    assert command.get("outputs") or command.get("no_skip"), "without outputs a command is never skipped: say so by no_skip"
+    assert set(command) <= {
+        "name",
+        "help",
+        "script",
+        "deps",
+        "outputs",
+        "outputs_no_cache",
+        "no_skip",
+    }
+    assert command.get("outputs") or command.get("no_skip"), (
+        "without outputs a command is never skipped: say so by no_skip"
+    )
 
 
 @each_command
@@ -56,11 +70,20 @@ def test_deps_name_the_script_the_config_and_the_code(command: dict[str, Any]) -
         assert words[:2] == ["python", "-m"] and not {"|", ">", "&&", ";"} & set(words)
         if words[2].startswith("scripts."):
             module = ROOT / words[2].replace(".", "/")
-            assert str((module / "__main__.py" if module.is_dir() else module.with_suffix(".py")).relative_to(ROOT)) in command["deps"]
+            assert (
+                str(
+                    (
+                        module / "__main__.py" if module.is_dir() else module.with_suffix(".py")
+                    ).relative_to(ROOT)
+                )
+                in command["deps"]
+            )
             step = module / f"{words[3]}.py"
             assert not step.exists() or str(step.relative_to(ROOT)) in command["deps"]
         named = [word for word in words if word.startswith(("configs/", "scripts/"))]
-        assert set(named) <= set(command["deps"]), f"{set(named) - set(command['deps'])} is used but no dep"
+        assert set(named) <= set(command["deps"]), (
+            f"{set(named) - set(command['deps'])} is used but no dep"
+        )
 
 
 @each_command
@@ -78,9 +101,15 @@ def test_deps_name_all_that_a_step_imports(command: dict[str, Any]) -> None:
     """A changed file reruns what depends on it: each step's module and whatever that imports are deps."""
     for module, step in re.findall(r"python -m (scripts[\w.]*) (\w*)", " ".join(command["script"])):
         folder = ROOT / module.replace(".", "/")
-        file = folder / f"{'pipeline' if step == 'compose' else step}.py" if folder.is_dir() else folder.with_suffix(".py")
+        file = (
+            folder / f"{'pipeline' if step == 'compose' else step}.py"
+            if folder.is_dir()
+            else folder.with_suffix(".py")
+        )
         if file.exists():
-            assert {str(path.relative_to(ROOT)) for path in imported(file, {file})} <= set(command["deps"])
+            assert {str(path.relative_to(ROOT)) for path in imported(file, {file})} <= set(
+                command["deps"]
+            )
 
 
 def test_every_var_is_used() -> None:
@@ -106,14 +135,25 @@ def test_assets_are_there_or_extra_and_say_what_they_are() -> None:
 
 
 def test_directories_are_those_of_the_design() -> None:
-    assert set(PROJECT) <= {"title", "description", "vars", "env", "directories", "assets", "workflows", "commands"}
+    assert set(PROJECT) <= {
+        "title",
+        "description",
+        "vars",
+        "env",
+        "directories",
+        "assets",
+        "workflows",
+        "commands",
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_on_pages_exist(page: Path) -> None:
     known = set(COMMANDS) | set(PROJECT["workflows"])
     vars_known = set(flat(RAW["vars"]))
-    for line in re.findall(r"python -m weasel run ([^`\n]*(?:\\\n[^`\n]*)*)", page.read_text("utf8")):
+    for line in re.findall(
+        r"python -m weasel run ([^`\n]*(?:\\\n[^`\n]*)*)", page.read_text("utf8")
+    ):
         words = line.replace("\\\n", " ").split()
         assert words[0] in known, f"{page.name}: weasel run {words[0]}"
         if len(words) > 1 and words[1].startswith("--vars"):
@@ -121,7 +161,9 @@ def test_commands_on_pages_exist(page: Path) -> None:
         for var in re.findall(r"--(vars\.[\w.]+)", line):
             assert var in vars_known, f"{page.name}: --{var}"
     for module in re.findall(r"python -m (scripts[\w.]*|benchmarks)", page.read_text("utf8")):
-        assert (ROOT / module.replace(".", "/")).is_dir() or (ROOT / (module.replace(".", "/") + ".py")).exists()
+        assert (ROOT / module.replace(".", "/")).is_dir() or (
+            ROOT / (module.replace(".", "/") + ".py")
+        ).exists()
 
 
 def test_the_generated_part_of_the_readme_is_up_to_date(tmp_path: Path) -> None:
@@ -131,8 +173,15 @@ def test_the_generated_part_of_the_readme_is_up_to_date(tmp_path: Path) -> None:
         if not asset.get("url"):
             (tmp_path / asset["dest"]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / asset["dest"], tmp_path / asset["dest"])
-    subprocess.run([sys.executable, "-m", "weasel", "document", "--output", "README.md"], cwd=tmp_path, check=True, capture_output=True)
-    assert (tmp_path / "README.md").read_text("utf8") == (ROOT / "README.md").read_text("utf8"), "run weasel document --output README.md"
+    subprocess.run(
+        [sys.executable, "-m", "weasel", "document", "--output", "README.md"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    assert (tmp_path / "README.md").read_text("utf8") == (ROOT / "README.md").read_text("utf8"), (
+        "run weasel document --output README.md"
+    )
 
 
 def test_docs_name_every_var_of_their_workflow() -> None:
@@ -145,7 +194,9 @@ def test_docs_name_every_var_of_their_workflow() -> None:
 def test_files_that_pages_link_to_exist() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf8")):
-            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+            assert target.startswith("http") or (page.parent / target).exists(), (
+                f"{page.name}: {target}"
+            )
 
 
 def test_components_import_nothing_of_the_project() -> None:
@@ -155,5 +206,7 @@ def test_components_import_nothing_of_the_project() -> None:
 
 def test_modules_are_short() -> None:
     for file in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]:
-        most = 410 if file.parent.name == "components" else 310  # a component is one file, whatever it needs
+        most = (
+            410 if file.parent.name == "components" else 310
+        )  # a component is one file, whatever it needs
         assert len(file.read_text("utf8").splitlines()) <= most, file

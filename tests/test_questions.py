@@ -26,16 +26,45 @@ GIGABYTE = 10**9
 
 def row(**attributes: object) -> str:
     """A row as dumps have them."""
-    return "  <row " + " ".join(f"{key}={quoteattr(str(value), {chr(10): '&#xA;'})}" for key, value in attributes.items()) + " />\r\n"
+    return (
+        "  <row "
+        + " ".join(
+            f"{key}={quoteattr(str(value), {chr(10): '&#xA;'})}"
+            for key, value in attributes.items()
+        )
+        + " />\r\n"
+    )
 
 
 def question(number: int, **others: object) -> str:
-    given = {"Id": number, "PostTypeId": 1, "CreationDate": "2020-01-02T03:04:05.678", "Score": 3, "ViewCount": 40}
-    return row(**(given | {"Title": f"Why is coffee {number} sour?", "Body": "<p>It is.</p>", "Tags": "<taste><sour>"} | others))
+    given = {
+        "Id": number,
+        "PostTypeId": 1,
+        "CreationDate": "2020-01-02T03:04:05.678",
+        "Score": 3,
+        "ViewCount": 40,
+    }
+    return row(
+        **(
+            given
+            | {
+                "Title": f"Why is coffee {number} sour?",
+                "Body": "<p>It is.</p>",
+                "Tags": "<taste><sour>",
+            }
+            | others
+        )
+    )
 
 
 def answer(number: int, parent: int, **others: object) -> str:
-    given = {"Id": number, "PostTypeId": 2, "ParentId": parent, "CreationDate": "2020-01-03T03:04:05.678", "Score": 1}
+    given = {
+        "Id": number,
+        "PostTypeId": 2,
+        "ParentId": parent,
+        "CreationDate": "2020-01-03T03:04:05.678",
+        "Score": 1,
+    }
     return row(**(given | {"Body": f"<p>Grind finer, {number}.</p>"} | others))
 
 
@@ -53,7 +82,9 @@ def pack(path: Path, **members: bytes) -> Path:
     return path
 
 
-def read(path: Path, folder: Path, cap: int = GIGABYTE, limit: int = 0) -> tuple[list[Any], extract.Result]:
+def read(
+    path: Path, folder: Path, cap: int = GIGABYTE, limit: int = 0
+) -> tuple[list[Any], extract.Result]:
     result = go_through(path, folder / "q.jsonl", cap, limit)
     return list(srsly.read_jsonl(folder / "q.jsonl")), result
 
@@ -69,9 +100,19 @@ def fails(capsys: pytest.CaptureFixture[str], *args: object) -> str:
 
 
 def test_questions_come_with_their_answers_wherever_these_stand(tmp_path: Path) -> None:
-    path = posts(tmp_path, answer(9, 2), question(2, AcceptedAnswerId=9, Tags="|milk|foam|"), question(1), answer(4, 1), answer(3, 2))
+    path = posts(
+        tmp_path,
+        answer(9, 2),
+        question(2, AcceptedAnswerId=9, Tags="|milk|foam|"),
+        question(1),
+        answer(4, 1),
+        answer(3, 2),
+    )
     found, result = read(path, tmp_path)
-    assert [(one["id"], [a["id"] for a in one["answers"]]) for one in found] == [(1, [4]), (2, [3, 9])]
+    assert [(one["id"], [a["id"] for a in one["answers"]]) for one in found] == [
+        (1, [4]),
+        (2, [3, 9]),
+    ]
     assert found[1] == {
         "id": 2,
         "title": "Why is coffee 2 sour?",
@@ -82,8 +123,20 @@ def test_questions_come_with_their_answers_wherever_these_stand(tmp_path: Path) 
         "views": 40,
         "accepted": 9,
         "answers": [
-            {"id": 3, "text": "Grind finer, 3.", "score": 1, "date": "2020-01-03T03:04:05.678", "accepted": False},
-            {"id": 9, "text": "Grind finer, 9.", "score": 1, "date": "2020-01-03T03:04:05.678", "accepted": True},
+            {
+                "id": 3,
+                "text": "Grind finer, 3.",
+                "score": 1,
+                "date": "2020-01-03T03:04:05.678",
+                "accepted": False,
+            },
+            {
+                "id": 9,
+                "text": "Grind finer, 9.",
+                "score": 1,
+                "date": "2020-01-03T03:04:05.678",
+                "accepted": True,
+            },
         ],
     }
     assert found[0]["accepted"] is None and found[0]["tags"] == ["taste", "sour"]
@@ -94,19 +147,27 @@ def test_the_sample_is_read_whole_plain_and_packed(tmp_path: Path) -> None:
     plain, result = read(SAMPLE, tmp_path)
     assert (result.counts["rows"], len(plain), result.counts["answers"]) == (407, 170, 237)
     assert SAMPLE.read_bytes().startswith(b"\xef\xbb\xbf") and b"\r\n" in SAMPLE.read_bytes()
-    packed = pack(tmp_path / "site.7z", PostHistory_xml=b"<posthistory/>" * 9, Posts_xml=SAMPLE.read_bytes())
+    packed = pack(
+        tmp_path / "site.7z", PostHistory_xml=b"<posthistory/>" * 9, Posts_xml=SAMPLE.read_bytes()
+    )
     assert read(packed, tmp_path)[0] == plain
     assert "\r" not in "".join(one["body"] for one in plain)
 
 
 def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path: Path) -> None:
-    data = posts(tmp_path, question(1), question(2, Body="<p>x &lt; y &amp; z</p>"), answer(3, 1)).read_bytes()
+    data = posts(
+        tmp_path, question(1), question(2, Body="<p>x &lt; y &amp; z</p>"), answer(3, 1)
+    ).read_bytes()
     whole = Rows(Path("p"))
     expected = [*whole.feed(data), *whole.close()]
     assert [one["Id"] for one in expected] == ["1", "2", "3"]
     for size in (1, 7, 100):
         rows = Rows(Path("p"))
-        found = [one for start in range(0, len(data), size) for one in rows.feed(data[start : start + size])]
+        found = [
+            one
+            for start in range(0, len(data), size)
+            for one in rows.feed(data[start : start + size])
+        ]
         assert [*found, *rows.close()] == expected and not rows.ends_early
 
 
@@ -116,8 +177,14 @@ def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path: Path) -> None:
         ("<p>One &amp; two &#8211; three.</p>\n\n<p>Next</p>\n", "One & two – three.\n\nNext"),
         ("<ul>\n<li>a</li>\n<li><p>b</p></li>\n</ul><p>end</p>", "- a\n- b\n\nend"),
         ("<ol><li>a</li><li>b</li></ol>", "1. a\n2. b"),
-        ("<p>see</p><pre><code>if x &lt; 1:\n    y = 2\n</code></pre><p>then</p>", "see\n\nif x < 1:\n    y = 2\n\nthen"),
-        ('<a href="http://x.y">link</a> <em>and</em><br>line <img src="i.png" alt="a cup">', "link and\nline a cup"),
+        (
+            "<p>see</p><pre><code>if x &lt; 1:\n    y = 2\n</code></pre><p>then</p>",
+            "see\n\nif x < 1:\n    y = 2\n\nthen",
+        ),
+        (
+            '<a href="http://x.y">link</a> <em>and</em><br>line <img src="i.png" alt="a cup">',
+            "link and\nline a cup",
+        ),
         ("<p>unclosed <b>tag", "unclosed tag"),
         ("<script>alert(1)</script>a<style>b</style>", "a"),
         ("plain", "plain"),
@@ -159,7 +226,14 @@ def test_words_and_tags() -> None:
     ],
 )
 def test_a_row_that_is_no_post_says_why(broken: dict[str, str], why: str) -> None:
-    good = {"Id": "1", "PostTypeId": "1", "Title": "t", "Body": "b", "CreationDate": "2020-01-01", "Score": "1"}
+    good = {
+        "Id": "1",
+        "PostTypeId": "1",
+        "Title": "t",
+        "Body": "b",
+        "CreationDate": "2020-01-01",
+        "Score": "1",
+    }
     assert parse_row(good)
     with pytest.raises(Malformed, match=why):
         parse_row({key: value for key, value in (good | broken).items() if value or key != "Id"})
@@ -185,27 +259,42 @@ def test_bad_rows_are_counted_and_the_others_kept(tmp_path: Path) -> None:
     found, result = read(path, tmp_path)
     counts = result.counts
     assert [one["id"] for one in found] == [1, 10] and found[0]["title"] == "Why is coffee 1 sour?"
-    assert counts["malformed"] == 6 and counts[extract.ORPHANS] == 1 and counts[extract.OTHERS] == 1 and counts[extract.DUPLICATES] == 1
+    assert (
+        counts["malformed"] == 6
+        and counts[extract.ORPHANS] == 1
+        and counts[extract.OTHERS] == 1
+        and counts[extract.DUPLICATES] == 1
+    )
     assert counts["rows"] == 11
 
 
 def test_what_was_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = posts(tmp_path, question(1), question(2, Score="x"), answer(3, 9))
     app(["extract", str(path), str(tmp_path / "q.jsonl")], standalone_mode=False)
-    assert "3 rows; left out: 1 malformed, 1 answers without their question" in capsys.readouterr().out
+    assert (
+        "3 rows; left out: 1 malformed, 1 answers without their question" in capsys.readouterr().out
+    )
     app(["extract", str(path), str(tmp_path / "q.jsonl")], standalone_mode=False)
     assert "nothing changed since it was made" in capsys.readouterr().out
 
 
-def test_a_dump_cut_in_a_row_gives_what_came_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dump_cut_in_a_row_gives_what_came_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     data = posts(tmp_path, question(1), answer(2, 1), question(3)).read_bytes()
     (tmp_path / "Posts.xml").write_bytes(data[:-60])
     line = fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl")
-    assert "ends early, behind the row with Id 2: fetch or copy it again (1 questions are in" in line
+    assert (
+        "ends early, behind the row with Id 2: fetch or copy it again (1 questions are in" in line
+    )
     assert [one["id"] for one in srsly.read_jsonl(tmp_path / "q.jsonl")] == [1]
-    assert "ends early" in fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl"), "a cut file is never taken for done"
+    assert "ends early" in fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl"), (
+        "a cut file is never taken for done"
+    )
     (tmp_path / "Posts.xml").write_bytes(data[: -len(FOOT)])
-    assert "behind the row with Id 3" in fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl")
+    assert "behind the row with Id 3" in fails(
+        capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl"
+    )
 
 
 @pytest.mark.parametrize(
@@ -213,29 +302,45 @@ def test_a_dump_cut_in_a_row_gives_what_came_before(tmp_path: Path, capsys: pyte
     [
         (HEAD + answer(1, 2) + FOOT, "holds no question: 1 rows, 0 of them malformed"),
         ("<posts />", "holds no question: 0 rows"),
-        ('<!DOCTYPE posts [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><posts>' + question(1) + FOOT, "DOCTYPE or entities"),
+        (
+            '<!DOCTYPE posts [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><posts>' + question(1) + FOOT,
+            "DOCTYPE or entities",
+        ),
         ("<html><body>sign in</body></html>", "is no Posts.xml of a Stack Exchange dump"),
         ('<?xml version="1.0"?><users>' + row(Id=1) + "</users>", "is no Posts.xml"),
-        ('<?xml version="1.0" encoding="iso-8859-1"?><posts>' + question(1) + FOOT, "is in iso-8859-1: dumps are in UTF-8"),
+        (
+            '<?xml version="1.0" encoding="iso-8859-1"?><posts>' + question(1) + FOOT,
+            "is in iso-8859-1: dumps are in UTF-8",
+        ),
         ("Id,Title", "is neither XML nor 7z"),
         ("", "is empty"),
     ],
 )
-def test_what_is_no_dump_is_refused_in_one_line(content: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_dump_is_refused_in_one_line(
+    content: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "Posts.xml"
     path.write_text(content, encoding="utf8", newline="")
     assert why in fails(capsys, "extract", path, tmp_path / "out" / "q.jsonl")
-    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file != path], "something was left behind"
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file != path], (
+        "something was left behind"
+    )
 
 
-def test_a_row_without_end_is_a_bomb(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_without_end_is_a_bomb(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(dump, "LONGEST_ROW", 2**20)
     path = posts(tmp_path, question(1), '<row Id="2" Body="' + "x" * 3 * 2**20)
-    assert "no row ends within 1 MB: an XML bomb" in fails(capsys, "extract", path, tmp_path / "q.jsonl")
+    assert "no row ends within 1 MB: an XML bomb" in fails(
+        capsys, "extract", path, tmp_path / "q.jsonl"
+    )
     assert not (tmp_path / "q.jsonl").exists()
 
 
-def test_an_old_result_stays_where_a_new_dump_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_old_result_stays_where_a_new_dump_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output = tmp_path / "q.jsonl"
     app(["extract", str(posts(tmp_path, question(1))), str(output)], standalone_mode=False)
     before = output.read_bytes()
@@ -244,10 +349,14 @@ def test_an_old_result_stays_where_a_new_dump_is_refused(tmp_path: Path, capsys:
 
 
 def test_missing_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "does not exist: give a Posts.xml" in fails(capsys, "extract", tmp_path / "none.xml", tmp_path / "q.jsonl")
+    assert "does not exist: give a Posts.xml" in fails(
+        capsys, "extract", tmp_path / "none.xml", tmp_path / "q.jsonl"
+    )
     assert "is a folder" in fails(capsys, "extract", tmp_path, tmp_path / "q.jsonl")
     for step in (("explore",), ("train",), ("folds",)):
-        assert "run python -m weasel run questions-extract" in fails(capsys, *step, tmp_path / "none.jsonl", tmp_path / "out")
+        assert "run python -m weasel run questions-extract" in fails(
+            capsys, *step, tmp_path / "none.jsonl", tmp_path / "out"
+        )
 
 
 # Archives
@@ -257,21 +366,36 @@ def test_missing_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture
     ("members", "why"),
     [
         ({"Users_xml": b"<users/>"}, "holds no Posts.xml: give a site's .7z (it holds Users.xml)"),
-        ({"a__Posts_xml": b"<posts/>", "b__Posts_xml": b"<posts/>"}, "holds 2 files called Posts.xml"),
+        (
+            {"a__Posts_xml": b"<posts/>", "b__Posts_xml": b"<posts/>"},
+            "holds 2 files called Posts.xml",
+        ),
     ],
 )
-def test_archives_without_one_posts_are_refused(members: dict[str, bytes], why: str, tmp_path: Path, capsys: Any) -> None:
-    assert why in fails(capsys, "extract", pack(tmp_path / "site.7z", **members), tmp_path / "q.jsonl")
+def test_archives_without_one_posts_are_refused(
+    members: dict[str, bytes], why: str, tmp_path: Path, capsys: Any
+) -> None:
+    assert why in fails(
+        capsys, "extract", pack(tmp_path / "site.7z", **members), tmp_path / "q.jsonl"
+    )
 
 
-@pytest.mark.parametrize(("name", "why"), [("xx/Posts.xml", "it has '..' in it"), ("/tmpPosts.xml", "it is absolute")])
-def test_members_that_lead_out_are_refused(name: str, why: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"), [("xx/Posts.xml", "it has '..' in it"), ("/tmpPosts.xml", "it is absolute")]
+)
+def test_members_that_lead_out_are_refused(
+    name: str, why: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """py7zr writes no such name, so it is put in where the archive is listed."""
     path = pack(tmp_path / "site.7z", evil=b"x", Posts_xml=SAMPLE.read_bytes())
     with need("py7zr", "questions").SevenZipFile(path) as archive:
         kind = type(next(iter(archive.files)))
     names = {"evil": name.replace("xx", "..")}
-    monkeypatch.setattr(kind, "filename", property(lambda self: names.get(self._file_info["filename"], self._file_info["filename"])))
+    monkeypatch.setattr(
+        kind,
+        "filename",
+        property(lambda self: names.get(self._file_info["filename"], self._file_info["filename"])),
+    )
     line = fails(capsys, "extract", path, tmp_path / "q.jsonl")
     assert f"refused, {why}" in line and not (tmp_path / "q.jsonl").exists()
 
@@ -280,7 +404,9 @@ def test_links_in_archives_are_refused(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "Posts.xml").symlink_to(SAMPLE)
     with need("py7zr", "questions").SevenZipFile(tmp_path / "site.7z", "w") as archive:
         archive.write(tmp_path / "Posts.xml", "Posts.xml")
-    assert "refused, it is a link" in fails(capsys, "extract", tmp_path / "site.7z", tmp_path / "q.jsonl")
+    assert "refused, it is a link" in fails(
+        capsys, "extract", tmp_path / "site.7z", tmp_path / "q.jsonl"
+    )
 
 
 def test_a_bomb_is_stopped_at_the_cap_by_what_it_says_and_by_what_it_does(
@@ -292,12 +418,16 @@ def test_a_bomb_is_stopped_at_the_cap_by_what_it_says_and_by_what_it_does(
     line = fails(capsys, "extract", path, tmp_path / "q.jsonl", "--cap-gb", "0.001")
     assert "unpacks to 0.003 GB, more than 0.001 (vars.questions.cap_gb)" in line
     monkeypatch.setattr(dump, "_check_members", lambda *args: None)  # as if it had declared less
-    assert "unpacks to more than 0.001 GB" in fails(capsys, "extract", path, tmp_path / "q.jsonl", "--cap-gb", "0.001")
+    assert "unpacks to more than 0.001 GB" in fails(
+        capsys, "extract", path, tmp_path / "q.jsonl", "--cap-gb", "0.001"
+    )
     assert [file.name for file in tmp_path.iterdir()] == ["site.7z"]
 
 
 @pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
-def test_a_cut_archive_is_refused_and_nothing_is_left(keep: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cut_archive_is_refused_and_nothing_is_left(
+    keep: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = pack(tmp_path / "site.7z", Posts_xml=SAMPLE.read_bytes())
     data = path.read_bytes()
     path.write_bytes(data[: int(keep * len(data))])
@@ -305,7 +435,9 @@ def test_a_cut_archive_is_refused_and_nothing_is_left(keep: float, tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["site.7z"]
 
 
-def test_an_archive_with_other_bytes_in_the_middle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_archive_with_other_bytes_in_the_middle_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = pack(tmp_path / "site.7z", Posts_xml=SAMPLE.read_bytes())
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 8] = b"\x00" * 8
@@ -314,10 +446,14 @@ def test_an_archive_with_other_bytes_in_the_middle_is_refused(tmp_path: Path, ca
     assert [file.name for file in tmp_path.iterdir()] == ["site.7z"]
 
 
-def test_without_py7zr_the_remedy_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_py7zr_the_remedy_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = pack(tmp_path / "site.7z", Posts_xml=SAMPLE.read_bytes())
     monkeypatch.setitem(sys.modules, "py7zr", None)
-    assert "py7zr is not installed: pip install -r requirements-questions.txt" in fails(capsys, "extract", path, tmp_path / "q.jsonl")
+    assert "py7zr is not installed: pip install -r requirements-questions.txt" in fails(
+        capsys, "extract", path, tmp_path / "q.jsonl"
+    )
 
 
 # What is in a dump
@@ -336,12 +472,26 @@ def test_summary_counts_what_the_dump_holds(tmp_path: Path) -> None:
         answer(2, 1, Score=5),
         question(3, CreationDate="2021-05-05T00:00:00", ViewCount=30, Tags="<taste>"),
         answer(4, 3, Score=-1),
-        row(Id=5, PostTypeId=1, CreationDate="2021-01-01T00:00:00", Title="No views, no tags", Body="x"),
+        row(
+            Id=5,
+            PostTypeId=1,
+            CreationDate="2021-01-01T00:00:00",
+            Title="No views, no tags",
+            Body="x",
+        ),
     )
     frames = to_frames(read(path, tmp_path)[0])
     found = summarize(*frames)
-    assert (found["questions"], found["answers"], round(found["answered"], 1), round(found["accepted"], 1)) == (3, 2, 66.7, 33.3)
-    assert found["most_used_tags"] == {"taste": 2, "sour": 1} and found["by_year"] == {"2020": 1, "2021": 2}
+    assert (
+        found["questions"],
+        found["answers"],
+        round(found["answered"], 1),
+        round(found["accepted"], 1),
+    ) == (3, 2, 66.7, 33.3)
+    assert found["most_used_tags"] == {"taste": 2, "sour": 1} and found["by_year"] == {
+        "2020": 1,
+        "2021": 2,
+    }
     assert [line["id"] for line in found["most_viewed"]] == [3, 1]
     assert found["answer_score"] == {"least": -1, "25%": 0.5, "median": 2, "75%": 3.5, "most": 5}
     assert len(draw(*frames, found).axes) == 4
@@ -355,7 +505,9 @@ def test_a_dump_without_answers_can_be_explored(tmp_path: Path) -> None:
 
 
 def test_extract_in_a_process_of_its_own(tmp_path: Path) -> None:
-    done = run_module(ROOT, "scripts.questions", "extract", str(tmp_path / "none.xml"), str(tmp_path / "q.jsonl"))
+    done = run_module(
+        ROOT, "scripts.questions", "extract", str(tmp_path / "none.xml"), str(tmp_path / "q.jsonl")
+    )
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 
 
@@ -369,18 +521,25 @@ def test_a_dump_that_was_mended_in_the_middle_is_read_again(tmp_path: Path) -> N
     assert extract.settings_of(dump, GIGABYTE, 0) != before
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
     monkeypatch.setattr(extract.Store, "_flush", full)
-    assert "twice the dump's size must be free" in fails(capsys, "extract", SAMPLE, tmp_path / "q.jsonl")
+    assert "twice the dump's size must be free" in fails(
+        capsys, "extract", SAMPLE, tmp_path / "q.jsonl"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 def test_dates_of_several_zones_can_be_explored(tmp_path: Path) -> None:
     dates = ["2020-01-01T00:00:00", "2021-01-01T00:00:00+05:00", "1999"]
-    records, _ = read(posts(tmp_path, *(question(i, CreationDate=date) for i, date in enumerate(dates, start=1))), tmp_path)
+    records, _ = read(
+        posts(tmp_path, *(question(i, CreationDate=date) for i, date in enumerate(dates, start=1))),
+        tmp_path,
+    )
     assert sum(summarize(*to_frames(records))["by_year"].values()) == 3
 
 
@@ -398,7 +557,12 @@ def test_the_dump_of_a_real_site(tmp_path: Path) -> None:
         pytest.skip("needs shared/data")
     found, result = read(path, tmp_path)
     counts = result.counts
-    assert (len(found), counts["answers"], counts[extract.OTHERS], counts["malformed"]) == (663, 1572, 119, 0)
+    assert (len(found), counts["answers"], counts[extract.OTHERS], counts["malformed"]) == (
+        663,
+        1572,
+        119,
+        0,
+    )
     assert found[0]["title"] == "What is a citra hop, and how does it differ from other hops?"
     assert found[0]["tags"] == ["hops"] and sum(a["accepted"] for a in found[0]["answers"]) == 1
     assert not [one for one in found if "<p>" in one["body"] or "&lt;" in one["body"]]

@@ -25,7 +25,12 @@ from tests.conftest import ROOT, copy_project, shared_data, weasel
 from tests.test_questions import SAMPLE, fails
 
 TINY = ["--epochs", "2", "--width", "16", "--text-words", "40"]
-TEXTS = ["Sour espresso, sour shots", "A burr grinder for espresso", "Milk foam collapses", "espresso espresso ESPRESSO machine"]
+TEXTS = [
+    "Sour espresso, sour shots",
+    "A burr grinder for espresso",
+    "Milk foam collapses",
+    "espresso espresso ESPRESSO machine",
+]
 
 
 def run(*args: object) -> None:
@@ -51,7 +56,9 @@ def trained_towers(questions_file: Path) -> Path:
 
 
 def make(number: int, title: str = "", answers: tuple[str, ...] = ("an answer",)) -> Question:
-    return Question(number, title or f"question number {number}", "a body", answers, 0 if answers else -1)
+    return Question(
+        number, title or f"question number {number}", "a body", answers, 0 if answers else -1
+    )
 
 
 # Questions
@@ -59,7 +66,10 @@ def make(number: int, title: str = "", answers: tuple[str, ...] = ("an answer",)
 
 def test_the_right_answer_is_the_accepted_one_else_the_highest() -> None:
     def right(*answers: tuple[int, int, bool, str]) -> Question:
-        found = [{"id": i, "score": score, "accepted": accepted, "text": text} for i, score, accepted, text in answers]
+        found = [
+            {"id": i, "score": score, "accepted": accepted, "text": text}
+            for i, score, accepted, text in answers
+        ]
         return to_question({"id": 1, "title": "t", "body": "b", "answers": found})
 
     assert right((1, 9, False, "a"), (2, 1, True, "b")).right == 1
@@ -69,13 +79,25 @@ def test_the_right_answer_is_the_accepted_one_else_the_highest() -> None:
 
 
 def test_no_question_is_in_two_parts_not_even_one_asked_twice() -> None:
-    known = [make(n, title=f"Same  question {n % 40}" if n % 2 else f"same question {n % 40}") for n in range(120)]
+    known = [
+        make(n, title=f"Same  question {n % 40}" if n % 2 else f"same question {n % 40}")
+        for n in range(120)
+    ]
     for parts in (split(known, 0.2, 0.3, seed=3), *folds(known, 4, 0.2, seed=3)):
-        sides = [{known[i].title.lower().replace("  ", " ") for i in part} for part in (parts.train, parts.dev, parts.test)]
+        sides = [
+            {known[i].title.lower().replace("  ", " ") for i in part}
+            for part in (parts.train, parts.dev, parts.test)
+        ]
         assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
         assert sorted(parts.train + parts.dev + parts.test) == list(range(120))
-    assert sorted(i for parts in folds(known, 4, 0.2, seed=3) for i in parts.test) == list(range(120))
-    assert split(known, 0.2, 0.3, seed=3) == split(known, 0.2, 0.3, seed=3) != split(known, 0.2, 0.3, seed=4)
+    assert sorted(i for parts in folds(known, 4, 0.2, seed=3) for i in parts.test) == list(
+        range(120)
+    )
+    assert (
+        split(known, 0.2, 0.3, seed=3)
+        == split(known, 0.2, 0.3, seed=3)
+        != split(known, 0.2, 0.3, seed=4)
+    )
 
 
 def test_too_few_questions_are_said_to_be() -> None:
@@ -84,16 +106,37 @@ def test_too_few_questions_are_said_to_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['{"id": 1}', '{"title": 7}', '{"body": null}', '{"id": "2"}', '{"score": "a"}', '{"answers": [{"id": 3}]}']
+    "line",
+    [
+        '{"id": 1}',
+        '{"title": 7}',
+        '{"body": null}',
+        '{"id": "2"}',
+        '{"score": "a"}',
+        '{"answers": [{"id": 3}]}',
+    ],
 )
 def test_lines_of_the_wrong_kinds_are_named(line: str, tmp_path: Path) -> None:
-    sound = {"id": 1, "title": "t", "body": "b", "score": 1, "date": "2020", "tags": [], "views": None, "answers": []}
+    sound = {
+        "id": 1,
+        "title": "t",
+        "body": "b",
+        "score": 1,
+        "date": "2020",
+        "tags": [],
+        "views": None,
+        "answers": [],
+    }
     srsly.write_jsonl(tmp_path / "q.jsonl", [sound, {**sound, "id": 2, **srsly.json_loads(line)}])
-    with pytest.raises(ValueError, match=r"q.jsonl:2: (is no question|has the id 1, which was there before)"):
+    with pytest.raises(
+        ValueError, match=r"q.jsonl:2: (is no question|has the id 1, which was there before)"
+    ):
         read_questions(tmp_path / "q.jsonl")
 
 
-@pytest.mark.parametrize("line", ['{"id": 1}', '{"id": 1, "title": "t", "body": "b", "answers": 3}', "[]", "{"])
+@pytest.mark.parametrize(
+    "line", ['{"id": 1}', '{"id": 1, "title": "t", "body": "b", "answers": 3}', "[]", "{"]
+)
 def test_lines_that_are_no_question_are_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text(line + "\n")
     with pytest.raises(ValueError, match=r"q.jsonl:1: "):
@@ -109,7 +152,11 @@ def test_lines_that_are_no_question_are_named(line: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("stop", [frozenset(), frozenset({"for", "a"})])
 def test_tf_idf_is_that_of_scikit_learn(stop: frozenset[str]) -> None:
     queries = ["sour espresso espresso", "a machine for milk", "nothing known"]
-    vectorizer = TfidfVectorizer(tokenizer=lambda text: [w for w in words(text) if w not in stop], token_pattern=None, sublinear_tf=True)
+    vectorizer = TfidfVectorizer(
+        tokenizer=lambda text: [w for w in words(text) if w not in stop],
+        token_pattern=None,
+        sublinear_tf=True,
+    )
     expected = vectorizer.fit_transform(TEXTS)
     index = lexical.tf_idf(TEXTS, "words", stop)
     for query in queries:
@@ -121,16 +168,29 @@ def test_bm25_is_the_formula() -> None:
     k1, b, lengths = 1.2, 0.6, np.array([4, 5, 3, 4])
     index = lexical.bm25(TEXTS, k1, b)
     idf = {"sour": np.log(1 + 3.5 / 1.5), "espresso": np.log(1 + 1.5 / 3.5)}
-    weight = idf["sour"] * 2 / (2 + k1 * (1 - b + b * lengths[0] / 4)) + idf["espresso"] / (1 + k1 * (1 - b + b * lengths[0] / 4))
+    weight = idf["sour"] * 2 / (2 + k1 * (1 - b + b * lengths[0] / 4)) + idf["espresso"] / (
+        1 + k1 * (1 - b + b * lengths[0] / 4)
+    )
     assert index.scores("Sour espresso")[0] == pytest.approx(weight / sum(idf.values()), rel=1e-5)
     scores = index.scores("espresso")
     assert scores[3] > scores[0] > scores[1] > scores[2] == 0 and scores.max() < 1
 
 
 def test_terms() -> None:
-    assert lexical.terms_of("letters", frozenset())("Tea") == [" te", "tea", "ea ", " tea", "tea ", " tea "]
+    assert lexical.terms_of("letters", frozenset())("Tea") == [
+        " te",
+        "tea",
+        "ea ",
+        " tea",
+        "tea ",
+        " tea ",
+    ]
     assert lexical.terms_of("letters", frozenset())("a") == [" a "] * 3
-    assert lexical.terms_of("pairs", frozenset({"the"}))("the sour espresso") == ["sour", "espresso", "sour espresso"]
+    assert lexical.terms_of("pairs", frozenset({"the"}))("the sour espresso") == [
+        "sour",
+        "espresso",
+        "sour espresso",
+    ]
 
 
 def test_letters_find_other_forms_of_a_word() -> None:
@@ -159,16 +219,29 @@ def test_ranks_count_equal_scores_by_half() -> None:
 
 
 def test_the_task_holds_all_answers_and_points_at_the_right_ones() -> None:
-    known = [Question(1, "a", "", ("x", "y"), 1), Question(2, "b", "", (), -1), Question(3, "c", "", ("z",), 0)]
+    known = [
+        Question(1, "a", "", ("x", "y"), 1),
+        Question(2, "b", "", (), -1),
+        Question(3, "c", "", ("z",), 0),
+    ]
     task = make_task(known, [1, 2, 0])
     assert (task.titles, task.right.tolist(), task.texts) == (["c", "a"], [2, 1], ["x", "y", "z"])
 
 
 def test_summary_of_known_ranks() -> None:
-    found = summarize({TF_IDF: np.array([1, 2, 20, 4.0]), "BM25": np.array([2, 2, 20, 40.0]), HYBRID: np.array([1, 1, 5, 4.0])}, 50)
+    found = summarize(
+        {
+            TF_IDF: np.array([1, 2, 20, 4.0]),
+            "BM25": np.array([2, 2, 20, 40.0]),
+            HYBRID: np.array([1, 1, 5, 4.0]),
+        },
+        50,
+    )
     assert found["systems"][HYBRID]["mrr"] == pytest.approx(100 * (1 + 1 + 0.2 + 0.25) / 4)
     assert found["systems"][TF_IDF]["recall"] == 75 and found["systems"][HYBRID]["recall"] == 100
-    assert found["better_baseline"] == TF_IDF and found["gain"] == pytest.approx(100 * (0.5 + 0.15) / 4)
+    assert found["better_baseline"] == TF_IDF and found["gain"] == pytest.approx(
+        100 * (0.5 + 0.15) / 4
+    )
     low, high = found["gain_interval"]
     assert low <= found["gain"] <= high
 
@@ -183,7 +256,10 @@ def test_pairs_are_of_the_kind_asked_for() -> None:
         Question(3, "t", "", (), -1),
     ]
     assert tower.pairs_of(known, "body") == [(0, "sour shots", "why")]
-    assert tower.pairs_of(known, "answer") == [(0, "sour shots", "grind finer"), (0, "sour shots", "hotter")]
+    assert tower.pairs_of(known, "answer") == [
+        (0, "sour shots", "grind finer"),
+        (0, "sour shots", "hotter"),
+    ]
     assert len(tower.pairs_of(known, "both")) == 3
 
 
@@ -207,43 +283,98 @@ def test_the_arrays_are_the_keras_model(trained_towers: Path, questions_file: Pa
     texts = [question.body for question in known] + ["espresso " * 200, "x"]
     of_titles, of_texts = encoder.read_encoders(trained_towers / "model")
     alone = keras.saving.load_model(trained_towers / "model" / "title_tower.keras")
-    assert np.abs(np.asarray(alone(tf.constant([tower.spaced(title) for title in titles]))) - of_titles.encode(titles)).max() < 1e-5
+    assert (
+        np.abs(
+            np.asarray(alone(tf.constant([tower.spaced(title) for title in titles])))
+            - of_titles.encode(titles)
+        ).max()
+        < 1e-5
+    )
     whole = keras.saving.load_model(trained_towers / "model" / "model.keras")
-    theirs = np.asarray(whole([tf.constant([tower.spaced(text) for text in side]) for side in (titles, texts)])).ravel()
-    assert np.abs(theirs - (of_titles.encode(titles) * of_texts.encode(texts)).sum(axis=1)).max() < 1e-5
+    theirs = np.asarray(
+        whole([tf.constant([tower.spaced(text) for text in side]) for side in (titles, texts)])
+    ).ravel()
+    assert (
+        np.abs(theirs - (of_titles.encode(titles) * of_texts.encode(texts)).sum(axis=1)).max()
+        < 1e-5
+    )
     assert not of_titles.encode(["zyxwv qqq"]).any()
 
 
-def test_training_learns_and_is_the_same_each_time(questions_file: Path, trained_towers: Path, tmp_path: Path) -> None:
+def test_training_learns_and_is_the_same_each_time(
+    questions_file: Path, trained_towers: Path, tmp_path: Path
+) -> None:
     run("train", questions_file, tmp_path, *TINY)
     names = sorted(file.name for file in (tmp_path / "model").iterdir())
-    assert names == ["model.keras", "split.json", "texts.npy", "title_tower.keras", "titles.npy", "words.json"]
+    assert names == [
+        "model.keras",
+        "split.json",
+        "texts.npy",
+        "title_tower.keras",
+        "titles.npy",
+        "words.json",
+    ]
     for name in names:
-        assert (tmp_path / "model" / name).read_bytes() == (trained_towers / "model" / name).read_bytes(), name
+        assert (tmp_path / "model" / name).read_bytes() == (
+            trained_towers / "model" / name
+        ).read_bytes(), name
     assert zipfile.is_zipfile(tmp_path / "model" / "title_tower.keras")
 
 
 def test_words_of_held_out_titles_are_unknown_unless_an_answer_has_them() -> None:
-    train = [Question(n, f"why is shot {n} sour", "it tastes sour and thin", ("grind finer for a sweet shot",), 0) for n in range(12)]
-    dev = [Question(n, f"heldoutword {n}", "heldoutbody text", ("grind finer",), 0) for n in range(20, 26)]
+    train = [
+        Question(
+            n,
+            f"why is shot {n} sour",
+            "it tastes sour and thin",
+            ("grind finer for a sweet shot",),
+            0,
+        )
+        for n in range(12)
+    ]
+    dev = [
+        Question(n, f"heldoutword {n}", "heldoutbody text", ("grind finer",), 0)
+        for n in range(20, 26)
+    ]
     settings = tower.Settings(width=4, epochs=3, text_words=20)
     towers = tower.train(train, dev, ["answerword sour", "answerword thin"], settings)
-    assert "answerword" in towers.titles.words and not {"heldoutword", "heldoutbody"} & set(towers.titles.words)
+    assert "answerword" in towers.titles.words and not {"heldoutword", "heldoutbody"} & set(
+        towers.titles.words
+    )
     assert towers.log and towers.best <= len(towers.log)
     assert {line["epoch"] for line in towers.log} == set(range(1, len(towers.log) + 1))
 
 
 @pytest.mark.parametrize("learn_rate", [1e30, 0.0])
 def test_training_that_helps_nothing_leaves_the_start(learn_rate: float) -> None:
-    known = [Question(n, f"why is shot {n} sour", f"it tastes sour and thin {n}", ("grind finer for a sweet shot",), 0) for n in range(12)]
-    towers = tower.train(known[:8], known[8:], [], tower.Settings(width=4, epochs=2, learn_rate=learn_rate, start="random"))
-    start = tower.start_table(towers.titles.words, [], tower.Settings(width=4, start="random"))[tower.RESERVED :]
+    known = [
+        Question(
+            n,
+            f"why is shot {n} sour",
+            f"it tastes sour and thin {n}",
+            ("grind finer for a sweet shot",),
+            0,
+        )
+        for n in range(12)
+    ]
+    towers = tower.train(
+        known[:8],
+        known[8:],
+        [],
+        tower.Settings(width=4, epochs=2, learn_rate=learn_rate, start="random"),
+    )
+    start = tower.start_table(towers.titles.words, [], tower.Settings(width=4, start="random"))[
+        tower.RESERVED :
+    ]
     assert towers.best == 0 and np.isfinite(towers.titles.table).all()
     directions = start / np.linalg.norm(start, axis=1, keepdims=True)
     assert towers.titles.encode(towers.titles.words) == pytest.approx(directions, abs=1e-5)
 
 
-@pytest.mark.parametrize(("start", "why"), [("en", "en has no vectors"), ("nothing_here", "no language or pipeline called")])
+@pytest.mark.parametrize(
+    ("start", "why"),
+    [("en", "en has no vectors"), ("nothing_here", "no language or pipeline called")],
+)
 def test_a_start_without_vectors_is_refused(start: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         tower.start_table(["sour"], ["sour shot"], tower.Settings(start=start))
@@ -256,20 +387,29 @@ def test_a_start_from_word_vectors_keeps_their_directions(tmp_path: Path) -> Non
     nlp.vocab.set_vector("sour", np.array([3.0, 4.0, 0.0], "f4"))
     nlp.vocab.set_vector("milk", np.array([0.0, 0.0, 2.0], "f4"))
     nlp.to_disk(tmp_path / "v")
-    table = tower.start_table(["sour", "none", "milk"], [], tower.Settings(start=str(tmp_path / "v")))
+    table = tower.start_table(
+        ["sour", "none", "milk"], [], tower.Settings(start=str(tmp_path / "v"))
+    )
     assert table.shape == (5, 3) and not table[[0, 1, 3]].any()
     assert table[2] / np.linalg.norm(table[2]) == pytest.approx([0.6, 0.8, 0])
     with pytest.raises(ValueError, match="knows none of the 1 words"):
         tower.start_table(["zyx"], [], tower.Settings(start=str(tmp_path / "v")))
 
 
-def test_without_tensorflow_the_remedy_is_named(questions_file: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorflow_the_remedy_is_named(
+    questions_file: Path, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     line = fails(capsys, "train", questions_file, tmp_path)
-    assert "TensorFlow is not installed: pip install -r requirements-keras.txt" in line and not (tmp_path / "model").exists()
+    assert (
+        "TensorFlow is not installed: pip install -r requirements-keras.txt" in line
+        and not (tmp_path / "model").exists()
+    )
 
 
-def test_a_model_of_other_questions_is_not_scored(trained_towers: Path, questions_file: Path, tmp_path: Path, capsys: Any) -> None:
+def test_a_model_of_other_questions_is_not_scored(
+    trained_towers: Path, questions_file: Path, tmp_path: Path, capsys: Any
+) -> None:
     lines = questions_file.read_text("utf8").splitlines(keepends=True)
     (tmp_path / "fewer.jsonl").write_text("".join(lines[:-1]), encoding="utf8")
     line = fails(capsys, "evaluate", tmp_path / "fewer.jsonl", trained_towers)
@@ -278,7 +418,15 @@ def test_a_model_of_other_questions_is_not_scored(trained_towers: Path, question
 
 def test_metrics_hold_every_system(trained_towers: Path) -> None:
     metrics = srsly.read_json(trained_towers / "metrics.json")
-    assert list(metrics["systems"]) == ["averaged vectors", "tf-idf", "BM25", "tf-idf of letters", "tower", "BM25 + letters", "hybrid"]
+    assert list(metrics["systems"]) == [
+        "averaged vectors",
+        "tf-idf",
+        "BM25",
+        "tf-idf of letters",
+        "tower",
+        "BM25 + letters",
+        "hybrid",
+    ]
     assert metrics["answers"] == 237 and 20 < metrics["questions"] < 40
     for line in metrics["systems"].values():
         assert line["mrr_interval"][0] <= line["mrr"] <= line["mrr_interval"][1] <= 100
@@ -296,7 +444,9 @@ def test_match_finds_questions_like_this_one(trained_towers: Path) -> None:
     found = match("my espresso is sour", k=5)
     assert "How do I fix sour espresso?" in [line["title"] for line in found[:2]]
     assert [set(line) for line in found] == [{"id", "title", "score"}] * 5
-    assert [line["score"] for line in found] == sorted((line["score"] for line in found), reverse=True)
+    assert [line["score"] for line in found] == sorted(
+        (line["score"] for line in found), reverse=True
+    )
     assert match(found[0]["title"], k=1)[0]["id"] == found[0]["id"]
     assert len(match("espresso", k=10_000)) == 170
 
@@ -310,7 +460,9 @@ def test_match_finds_questions_like_this_one(trained_towers: Path) -> None:
         ("?!", 3, "no word"),
     ],
 )
-def test_questions_that_match_nothing(question: str, k: int, why: str, trained_towers: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_questions_that_match_nothing(
+    question: str, k: int, why: str, trained_towers: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert why in fails(capsys, "match", trained_towers, "--question", question, "--k", k)
     with pytest.raises(ValueError, match="it must be 1 or more"):
         load(trained_towers)("espresso", k=0)
@@ -325,30 +477,51 @@ def test_match_prints_a_table(trained_towers: Path, capsys: pytest.CaptureFixtur
 def test_serving_needs_neither_tensorflow_nor_spacy(trained_towers: Path) -> None:
     code = f"from scripts.questions.serve import load; print(load({str(trained_towers)!r})('sour espresso', k=1)[0]['title'])\n"
     code += "import sys; print(sorted({'tensorflow', 'keras', 'spacy', 'sklearn', 'matplotlib'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "How do I fix sour espresso?\n[]\n"
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda folder: shutil.rmtree(folder / "model"), "no model in .*: run python -m weasel run questions-train"),
+        (
+            lambda folder: shutil.rmtree(folder / "model"),
+            "no model in .*: run python -m weasel run questions-train",
+        ),
         (lambda folder: (folder / "model" / "titles.npy").unlink(), "model in .* is damaged"),
-        (lambda folder: shutil.rmtree(folder / "index"), "no index in .*: run python -m weasel run questions-index"),
+        (
+            lambda folder: shutil.rmtree(folder / "index"),
+            "no index in .*: run python -m weasel run questions-index",
+        ),
         (
             lambda folder: (folder / "index" / "index.json").write_text('{"format": 0}'),
             "index in .* was made by another version or is damaged",
         ),
-        (lambda folder: (folder / "model" / "words.json").write_text("{"), "model in .* was made by another version or is damaged"),
+        (
+            lambda folder: (folder / "model" / "words.json").write_text("{"),
+            "model in .* was made by another version or is damaged",
+        ),
         (
             lambda folder: (folder / "index" / "vectors.npy").write_bytes(b"\x93NUMPY"),
             "index in .* was made by another version or is damaged",
         ),
-        (lambda folder: np.save(folder / "index" / "ids.npy", np.array([{}]), allow_pickle=True), "index in .* is damaged"),
-        (lambda folder: np.save(folder / "model" / "titles.npy", np.load(folder / "model" / "titles.npy") * 2), "made with another model"),
+        (
+            lambda folder: np.save(folder / "index" / "ids.npy", np.array([{}]), allow_pickle=True),
+            "index in .* is damaged",
+        ),
+        (
+            lambda folder: np.save(
+                folder / "model" / "titles.npy", np.load(folder / "model" / "titles.npy") * 2
+            ),
+            "made with another model",
+        ),
     ],
 )
-def test_missing_older_and_damaged_files(change: Any, why: str, trained_towers: Path, tmp_path: Path) -> None:
+def test_missing_older_and_damaged_files(
+    change: Any, why: str, trained_towers: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "training"
     shutil.copytree(trained_towers, folder)
     change(folder)
@@ -356,15 +529,23 @@ def test_missing_older_and_damaged_files(change: Any, why: str, trained_towers: 
         load(folder)
 
 
-def test_index_before_evaluate_says_so(questions_file: Path, trained_towers: Path, tmp_path: Path, capsys: Any) -> None:
+def test_index_before_evaluate_says_so(
+    questions_file: Path, trained_towers: Path, tmp_path: Path, capsys: Any
+) -> None:
     shutil.copytree(trained_towers / "model", tmp_path / "model")
-    assert "run python -m weasel run questions-evaluate first" in fails(capsys, "index", questions_file, tmp_path)
+    assert "run python -m weasel run questions-evaluate first" in fails(
+        capsys, "index", questions_file, tmp_path
+    )
     assert "no model in" in fails(capsys, "evaluate", questions_file, tmp_path / "none")
 
 
 def test_top_k_is_that_of_a_full_sort() -> None:
     rng = np.random.default_rng(0)
-    for scores in (rng.normal(size=500).astype("f4"), rng.integers(0, 5, 500).astype("f4"), np.zeros(7, "f4")):
+    for scores in (
+        rng.normal(size=500).astype("f4"),
+        rng.integers(0, 5, 500).astype("f4"),
+        np.zeros(7, "f4"),
+    ):
         for k in (1, 10, 1_000):
             assert top_k(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
 
@@ -388,7 +569,9 @@ def test_a_scan_finds_what_an_exact_search_finds(width: int, tmp_path: Path) -> 
         Scan.read(tmp_path / "codes")
 
 
-def test_a_large_index_gives_what_a_small_one_gives(trained_towers: Path, questions_file: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_large_index_gives_what_a_small_one_gives(
+    trained_towers: Path, questions_file: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     pytest.importorskip("faiss")
     folder = tmp_path / "training"
     shutil.copytree(trained_towers, folder)
@@ -412,11 +595,16 @@ def test_the_setting_is_the_best_of_those_tried(trained_towers: Path, questions_
     found = {}
     for name, numbers in (("both", sorted(parts.train + parts.dev)), ("dev", parts.dev)):
         task: Task = make_task(known, numbers)
-        words, letters = lexical.bm25(task.texts, setting.k1, setting.b, stop), lexical.tf_idf(task.texts, "letters")
+        words, letters = (
+            lexical.bm25(task.texts, setting.k1, setting.b, stop),
+            lexical.tf_idf(task.texts, "letters"),
+        )
         scores = [evaluate.lexical_scores(index, task.titles) for index in (words, letters)]
         mixed = setting.bm25 * scores[0] + setting.letters * scores[1]
         with_tower = mixed + setting.tower * evaluate.tower_scores(towers, task)
-        found[name] = [evaluate.mrr(ranks(each, task.right)) for each in (scores[0], mixed, with_tower)]
+        found[name] = [
+            evaluate.mrr(ranks(each, task.right)) for each in (scores[0], mixed, with_tower)
+        ]
     assert found["both"][1] >= found["both"][0] - 1e-6
     assert found["dev"][2] >= found["dev"][1] - 1e-6
     parts.test.clear()
@@ -426,12 +614,42 @@ def test_the_setting_is_the_best_of_those_tried(trained_towers: Path, questions_
 @pytest.mark.slow
 def test_the_workflow_runs_whole(tmp_path: Path) -> None:
     folder = copy_project(tmp_path)
-    done = weasel(folder, "questions", ".", "--vars.questions.epochs", "1", "--vars.questions.width", "16", "--vars.questions.k", "3")
+    done = weasel(
+        folder,
+        "questions",
+        ".",
+        "--vars.questions.epochs",
+        "1",
+        "--vars.questions.width",
+        "16",
+        "--vars.questions.k",
+        "3",
+    )
     assert "of 170 titles" in done.stdout
-    for name in ("explore.png", "summary.json", "scores.png", "metrics.json", "model/title_tower.keras", "index/index.json"):
+    for name in (
+        "explore.png",
+        "summary.json",
+        "scores.png",
+        "metrics.json",
+        "model/title_tower.keras",
+        "index/index.json",
+    ):
         assert (folder / "training" / "questions" / name).exists(), name
-    again = weasel(folder, "questions", ".", "--vars.questions.epochs", "1", "--vars.questions.width", "16", "--vars.questions.k", "3")
-    assert "nothing changed since it was made" in again.stdout and "Skipping 'questions-train'" in again.stdout
+    again = weasel(
+        folder,
+        "questions",
+        ".",
+        "--vars.questions.epochs",
+        "1",
+        "--vars.questions.width",
+        "16",
+        "--vars.questions.k",
+        "3",
+    )
+    assert (
+        "nothing changed since it was made" in again.stdout
+        and "Skipping 'questions-train'" in again.stdout
+    )
 
 
 @pytest.mark.slow
@@ -442,5 +660,8 @@ def test_the_beer_site_by_folds(tmp_path: Path) -> None:
     run("extract", path, tmp_path / "q.jsonl", "--limit", "900")
     run("folds", tmp_path / "q.jsonl", tmp_path / "folds", "--n-folds", "2")
     metrics = srsly.read_json(tmp_path / "folds" / "metrics.json")
-    assert metrics["systems"]["hybrid"]["mrr"] > metrics["systems"][metrics["better_baseline"]]["mrr"] - 2
+    assert (
+        metrics["systems"]["hybrid"]["mrr"]
+        > metrics["systems"][metrics["better_baseline"]]["mrr"] - 2
+    )
     assert metrics["systems"]["hybrid"]["mrr"] > metrics["systems"]["averaged vectors"]["mrr"] + 10

@@ -31,7 +31,11 @@ def test_rows_of_what_ran_and_of_what_did_not(tmp_path: Path) -> None:
     write(tmp_path, "textcat/bow", {"cats_macro_f": 0.58})
     rows = {(row.workflow, row.what): row for row in collect(tmp_path)}
     ner = rows["ner", "entities, shipped pipeline"]
-    assert (ner.value, ner.baseline, ner.baseline_value) == (0.726, "patterns alone", 0.484) and ner.made.startswith("2023-11-1")
+    assert (ner.value, ner.baseline, ner.baseline_value) == (
+        0.726,
+        "patterns alone",
+        0.484,
+    ) and ner.made.startswith("2023-11-1")
     assert rows["ner-trf", "entities, shipped pipeline"].baseline == ""
     assert rows["textcat", "variant bow"].value == 0.58
     assert rows["vectors", "analogies"] == Row("vectors", "analogies")
@@ -40,7 +44,11 @@ def test_rows_of_what_ran_and_of_what_did_not(tmp_path: Path) -> None:
 
 def test_cells_show_units(tmp_path: Path) -> None:
     write(tmp_path, "ner", NER)
-    write(tmp_path, "similarity", {"similarity_spearman": 0.583, "systems": {"averaged vectors": {"spearman": 0.471}}})
+    write(
+        tmp_path,
+        "similarity",
+        {"similarity_spearman": 0.583, "systems": {"averaged vectors": {"spearman": 0.471}}},
+    )
     (tmp_path / "wikipedia").mkdir()
     (tmp_path / "wikipedia" / "report.json").write_text('{"pages": 12345}')
     shown = {line[0]: line for line in cells(collect(tmp_path))}
@@ -53,7 +61,10 @@ def test_the_command_writes_the_table_three_times(tmp_path: Path) -> None:
     write(tmp_path / "training", "ner", NER)
     done = CliRunner().invoke(app, ["collect", str(tmp_path / "training"), str(tmp_path / "out")])
     assert done.exit_code == 0 and "72.6%" in done.output and "not run" in done.output
-    assert "| ner | entities, shipped pipeline | F 72.6% | patterns alone 48.4% |" in (tmp_path / "out" / "report.md").read_text()
+    assert (
+        "| ner | entities, shipped pipeline | F 72.6% | patterns alone 48.4% |"
+        in (tmp_path / "out" / "report.md").read_text()
+    )
     assert "<td>F 72.6%</td>" in (tmp_path / "out" / "report.html").read_text()
     assert json.loads((tmp_path / "out" / "report.json").read_text())[0]["value"] == 0.726
 
@@ -63,20 +74,38 @@ def test_damaged_figures_are_one_line(tmp_path: Path) -> None:
         write(tmp_path, "ner", {})
         (tmp_path / "ner" / "metrics.json").write_text(text)
         done = CliRunner().invoke(app, ["collect", str(tmp_path), str(tmp_path / "out")])
-        assert done.exit_code == 1 and "not a file of figures, or a damaged one: run ner again" in done.stderr
+        assert (
+            done.exit_code == 1
+            and "not a file of figures, or a damaged one: run ner again" in done.stderr
+        )
         assert done.stderr.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_every_file_of_scores_that_a_workflow_leaves_has_a_line() -> None:
-    outputs = {path for command in PROJECT["commands"] for path in command.get("outputs", []) if path.endswith("/metrics.json")}
+    outputs = {
+        path
+        for command in PROJECT["commands"]
+        for path in command.get("outputs", [])
+        if path.endswith("/metrics.json")
+    }
     known = {entry.file for entry in ENTRIES}
-    missing = [path for path in sorted(outputs) if not any(Path(path).match(f"training/{file}") for file in known)]
+    missing = [
+        path
+        for path in sorted(outputs)
+        if not any(Path(path).match(f"training/{file}") for file in known)
+    ]
     assert missing == [], "add a line to ENTRIES in scripts/report.py"
     assert {entry.workflow for entry in ENTRIES} <= set(PROJECT["workflows"])
 
 
 def test_units() -> None:
-    assert [show(0.726, unit) for unit in ("share", "percent", "count", "", "bits")] == ["72.6%", "0.7%", "1", "0.726", "0.726 bits"]
+    assert [show(0.726, unit) for unit in ("share", "percent", "count", "", "bits")] == [
+        "72.6%",
+        "0.7%",
+        "1",
+        "0.726",
+        "0.726 bits",
+    ]
 
 
 def test_with_nothing_there_all_is_not_run(tmp_path: Path) -> None:

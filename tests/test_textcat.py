@@ -35,15 +35,24 @@ NONE = ["--dev", "assets/empty.jsonl", "--test", "assets/empty.jsonl"]
 
 
 def made_up(counts: dict[str, int], start: int = 0) -> list[Labelled]:
-    texts = [(f"{label} text number {start + i}", label) for label, n in counts.items() for i in range(n)]
-    return [Labelled(text, {label: True}, True, "f.jsonl", line) for line, (text, label) in enumerate(texts, start=1)]
+    texts = [
+        (f"{label} text number {start + i}", label) for label, n in counts.items() for i in range(n)
+    ]
+    return [
+        Labelled(text, {label: True}, True, "f.jsonl", line)
+        for line, (text, label) in enumerate(texts, start=1)
+    ]
 
 
 # Reading
 
 
 def test_jsonl_with_label_labels_and_cats(write_jsonl: Write) -> None:
-    lines = [{"text": "a", "label": "X"}, {"text": "b", "label": ["X", "Y"]}, {"text": "c", "cats": {"X": 0, "Y": 1.0}}]
+    lines = [
+        {"text": "a", "label": "X"},
+        {"text": "b", "label": ["X", "Y"]},
+        {"text": "c", "cats": {"X": 0, "Y": 1.0}},
+    ]
     found = list(read_labelled(write_jsonl("t.jsonl", lines)))
     assert [text.labels for text in found] == [("X",), ("X", "Y"), ("Y",)]
     assert [text.whole for text in found] == [True, True, False] and found[2].line == 3
@@ -59,19 +68,26 @@ def test_jsonl_with_label_labels_and_cats(write_jsonl: Write) -> None:
         ({"text": "a", "cats": {"X": 0.7}}, "another value than 0 and 1"),
     ],
 )
-def test_a_bad_line_is_named_or_counted(write_jsonl: Write, line: dict[str, Any], words: str) -> None:
+def test_a_bad_line_is_named_or_counted(
+    write_jsonl: Write, line: dict[str, Any], words: str
+) -> None:
     path = write_jsonl("t.jsonl", [line, {"text": "b", "label": "X"}])
     with pytest.raises(ValueError, match=words):
         list(read_labelled(path))
     skipped = Skipped()
-    assert [text.text for text in read_labelled(path, skipped)] == ["b"] and len(skipped.records) == 1
+    assert [text.text for text in read_labelled(path, skipped)] == ["b"] and len(
+        skipped.records
+    ) == 1
 
 
 def test_csv_with_line_breaks_in_a_field_and_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes('\ufeffid,review,stars\n1,"good,\nreally ""good""",5\n2,bad,1\n'.encode())
     found = list(read_labelled(path, text_field="review", label_field="stars"))
-    assert [(text.text, text.labels) for text in found] == [('good,\nreally "good"', ("5",)), ("bad", ("1",))]
+    assert [(text.text, text.labels) for text in found] == [
+        ('good,\nreally "good"', ("5",)),
+        ("bad", ("1",)),
+    ]
     with pytest.raises(ValueError, match=r"no column 'text' \(there is id, review, stars\)"):
         list(read_labelled(path))
     path.write_bytes(b'text,label\n"never closed,X\n')
@@ -80,13 +96,21 @@ def test_csv_with_line_breaks_in_a_field_and_other_columns(tmp_path: Path) -> No
 
 
 def test_a_folder_for_each_class_and_a_file_for_each_class(tmp_path: Path) -> None:
-    for name, data in {"sci.space/1": b"Orbit \xe9", "sci.space/2": b"Moon", "rec.autos/7": b"Car"}.items():
+    for name, data in {
+        "sci.space/1": b"Orbit \xe9",
+        "sci.space/2": b"Moon",
+        "rec.autos/7": b"Car",
+    }.items():
         (tmp_path / "news" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "news" / name).write_bytes(data)
     with pytest.raises(ValueError, match=r"sci.space/1:1: not utf8: give its encoding"):
         list(read_labelled(tmp_path / "news"))
     found = list(read_labelled(tmp_path / "news", encoding="latin-1"))
-    assert [(text.text, text.labels[0]) for text in found] == [("Car", "rec.autos"), ("Orbit é", "sci.space"), ("Moon", "sci.space")]
+    assert [(text.text, text.labels[0]) for text in found] == [
+        ("Car", "rec.autos"),
+        ("Orbit é", "sci.space"),
+        ("Moon", "sci.space"),
+    ]
     with pytest.raises(ValueError, match="no encoding called 'utf9'"):
         list(read_labelled(tmp_path / "news", encoding="utf9"))
     (tmp_path / "rt").mkdir()
@@ -116,10 +140,18 @@ def test_split_has_the_same_mix_in_each_part_and_no_text_twice() -> None:
     pool = made_up({"A": 60, "B": 30, "C": 10})
     doubled = [*pool, *pool[:5], Labelled("A  TEXT number 7", {"A": True}, True, "f", 1)]
     made = split(doubled, [], [], labels="auto", shares=(0.2, 0.2), seed=1)
-    assert {name: len(part) for name, part in made.parts.items()} == {"train": 60, "dev": 20, "test": 20}
+    assert {name: len(part) for name, part in made.parts.items()} == {
+        "train": 60,
+        "dev": 20,
+        "test": 20,
+    }
     assert made.per_label("dev") == made.per_label("test") == {"A": 12, "B": 6, "C": 2}
     texts = [text.text for part in made.parts.values() for text in part]
-    assert len(set(texts)) == len(texts) == 100 and made.counts["duplicates left out"] == 6 and made.exclusive
+    assert (
+        len(set(texts)) == len(texts) == 100
+        and made.counts["duplicates left out"] == 6
+        and made.exclusive
+    )
     assert split(doubled, [], [], labels="auto", shares=(0.2, 0.2), seed=1).parts == made.parts
     assert split(doubled, [], [], labels="auto", shares=(0.2, 0.2), seed=2).parts != made.parts
 
@@ -131,7 +163,9 @@ def test_texts_of_dev_and_test_never_train_and_contradictions_go() -> None:
     assert made.counts["texts left out, they are in dev or test"] == 6
     assert made.counts["texts left out, the same text has other labels elsewhere"] == 2
     assert made.counts["dev texts left out, they are in test"] == 2
-    assert made.parts["test"] == test and not {text.text for text in test} & {text.text for text in made.parts["train"]}
+    assert made.parts["test"] == test and not {text.text for text in test} & {
+        text.text for text in made.parts["train"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -140,17 +174,27 @@ def test_texts_of_dev_and_test_never_train_and_contradictions_go() -> None:
         ({}, {}, "auto", "no text to train on"),
         ({"A": 9}, {}, "auto", "all texts have the label 'A'"),
         ({"A": 9, "B": 1}, {}, "auto", "the label 'B' has 1 text to train on"),
-        ({"A": 9, "B": 9}, {"C": 1}, "auto", "f.jsonl:1: the label 'C' never occurs in training: it has A, B"),
+        (
+            {"A": 9, "B": 9},
+            {"C": 1},
+            "auto",
+            "f.jsonl:1: the label 'C' never occurs in training: it has A, B",
+        ),
         ({"A": 2, "B": 2}, {}, "auto", "too few texts to draw some of each label"),
     ],
 )
-def test_what_cannot_be_split_is_one_line(pool: dict[str, int], dev: dict[str, int], labels: Any, words: str) -> None:
+def test_what_cannot_be_split_is_one_line(
+    pool: dict[str, int], dev: dict[str, int], labels: Any, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         split(made_up(pool), made_up(dev, 900), [], labels=labels, shares=(0.2, 0.2), seed=0)
 
 
 def test_two_labels_where_one_is_asked_for() -> None:
-    pool = [*made_up({"A": 9, "B": 9}), Labelled("both", {"A": True, "B": True}, True, "g.jsonl", 4)]
+    pool = [
+        *made_up({"A": 9, "B": 9}),
+        Labelled("both", {"A": True, "B": True}, True, "g.jsonl", 4),
+    ]
     with pytest.raises(ValueError, match=r"g.jsonl:4: 2 labels, but vars.textcat.labels is single"):
         split(pool, [], [], labels="single", shares=(0.2, 0.2), seed=0)
     made = split(pool, [], [], labels="auto", shares=(0.2, 0.2), seed=0)
@@ -161,14 +205,22 @@ def test_two_labels_where_one_is_asked_for() -> None:
 
 def test_what_is_not_known_of_a_label_stays_unknown() -> None:
     pool = made_up({"A": 9, "B": 9})
-    pool += [Labelled("x", {"A": True, "B": True}, True, "f", 1), Labelled("y", {"B": False}, False, "f", 2)]
+    pool += [
+        Labelled("x", {"A": True, "B": True}, True, "f", 1),
+        Labelled("y", {"B": False}, False, "f", 2),
+    ]
     made = split(pool, pool[:2], pool[2:4], labels="auto", shares=(0.2, 0.2), seed=0)
     cats = {doc.text: doc.cats for doc in to_docs(made.parts["train"], made, spacy.blank("en"))}
     assert cats["x"] == {"A": 1.0, "B": 1.0} and cats["y"] == {"B": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("how", "sizes"), [("oversample", {"A": 40, "B": 40}), ("undersample", {"A": 10, "B": 10}), ("none", {"A": 40, "B": 10})]
+    ("how", "sizes"),
+    [
+        ("oversample", {"A": 40, "B": 40}),
+        ("undersample", {"A": 10, "B": 10}),
+        ("none", {"A": 40, "B": 10}),
+    ],
 )
 def test_balance(how: Any, sizes: dict[str, int]) -> None:
     made = split(
@@ -188,7 +240,9 @@ def test_balance(how: Any, sizes: dict[str, int]) -> None:
         shares=(0.1, 0.1),
         seed=0,
     )
-    assert balance(again, "weights", 3) == {"A": 50 / 80, "B": 50 / 20} and again.per_label("train") == {"A": 40, "B": 10}
+    assert balance(again, "weights", 3) == {"A": 50 / 80, "B": 50 / 20} and again.per_label(
+        "train"
+    ) == {"A": 40, "B": 10}
 
 
 @pytest.mark.parametrize("factory", ["textcat", "textcat_multilabel"])
@@ -243,11 +297,21 @@ def test_scores_are_those_of_spacy_and_scikit_learn(exclusive: bool) -> None:
     examples = []
     for row, truth in zip(scores, gold):
         predicted, reference = Doc(nlp.vocab, words=["a"]), Doc(nlp.vocab, words=["a"])
-        predicted.cats, reference.cats = dict(zip(labels, map(float, row))), dict(zip(labels, map(float, truth)))
+        predicted.cats, reference.cats = (
+            dict(zip(labels, map(float, row))),
+            dict(zip(labels, map(float, truth))),
+        )
         examples.append(Example(predicted, reference))
     theirs = Scorer.score_cats(examples, "cats", labels=labels, multi_label=not exclusive)
     ours = scoring.score(gold, scores, labels, exclusive)
-    for key in ("cats_macro_f", "cats_macro_p", "cats_macro_r", "cats_micro_f", "cats_macro_auc", "cats_score"):
+    for key in (
+        "cats_macro_f",
+        "cats_macro_p",
+        "cats_macro_r",
+        "cats_micro_f",
+        "cats_macro_auc",
+        "cats_score",
+    ):
         assert ours[key] == pytest.approx(theirs[key]), key
     assert ours["cats_score_desc"] == theirs["cats_score_desc"]
     predicted_labels = scoring.decide(scores, exclusive)
@@ -261,7 +325,9 @@ def test_what_gold_does_not_say_is_neither_right_nor_wrong() -> None:
     gold, scores = np.array([[True, False], [False, False]]), np.array([[0.9, 0.9], [0.2, 0.9]])
     known = np.array([[True, False], [True, True]])
     found = scoring.score(gold, scores, ["A", "B"], False, known)
-    assert found["cats_f_per_type"]["A"] == {"p": 1.0, "r": 1.0, "f": 1.0} and found["accuracy"] == 0.5
+    assert (
+        found["cats_f_per_type"]["A"] == {"p": 1.0, "r": 1.0, "f": 1.0} and found["accuracy"] == 0.5
+    )
 
 
 def test_calibration_of_a_small_example() -> None:
@@ -277,11 +343,16 @@ def test_calibration_of_a_small_example() -> None:
 def test_thresholds() -> None:
     scores = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4], [0.6, 0.4]])
     gold = np.array([[1, 0], [1, 0], [1, 0], [1, 0], [0, 1]], dtype=bool)
-    assert scoring.least_threshold(gold, scores, 1.0) == 0.8 and scoring.least_threshold(gold, scores, 0.6) == 0.6
+    assert (
+        scoring.least_threshold(gold, scores, 1.0) == 0.8
+        and scoring.least_threshold(gold, scores, 0.6) == 0.6
+    )
     assert scoring.least_threshold(~gold, scores, 0.9) is None
     assert scoring.above(gold, scores, 0.65) == {"coverage": 0.6, "accuracy": pytest.approx(2 / 3)}
     assert scoring.above(gold, scores, 0.95) == {"coverage": 0.0, "accuracy": None}
-    assert scoring.best_thresholds(np.array([[1], [1], [0]], dtype=bool), np.array([[0.4], [0.3], [0.2]])) == [0.3]
+    assert scoring.best_thresholds(
+        np.array([[1], [1], [0]], dtype=bool), np.array([[0.4], [0.3], [0.2]])
+    ) == [0.3]
 
 
 @pytest.mark.parametrize("exclusive", [True, False])
@@ -291,7 +362,12 @@ def test_baseline_learns_and_knows_labels_that_never_train(exclusive: bool) -> N
         np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 1, 0]] * 5, dtype=bool),
     )
     found = predict(fit(texts, gold, exclusive, 10.0, False), ["good", "bad"], 3)
-    assert found.shape == (2, 3) and found[0, 0] > 0.5 > found[0, 1] and found[1, 1] > 0.5 and found[:, 2].max() == 0
+    assert (
+        found.shape == (2, 3)
+        and found[0, 0] > 0.5 > found[0, 1]
+        and found[1, 1] > 0.5
+        and found[:, 2].max() == 0
+    )
 
 
 # Workflow
@@ -312,8 +388,14 @@ def test_the_workflow_leaves_tables_pictures_and_a_wheel(classified: Path) -> No
     found = srsly.read_json(classified / "training/textcat/metrics.json")
     assert found["variant"] == "bow" and set(found["variants"]) == {"baseline", "bow"}
     for row in found["variants"].values():
-        assert 0.4 < row["cats_macro_f"] < 0.9 and row["texts_per_second"] > 100 and row["megabytes"] > 0
-        assert row["cats_macro_f_interval"][0] < row["cats_macro_f"] < row["cats_macro_f_interval"][1]
+        assert (
+            0.4 < row["cats_macro_f"] < 0.9
+            and row["texts_per_second"] > 100
+            and row["megabytes"] > 0
+        )
+        assert (
+            row["cats_macro_f_interval"][0] < row["cats_macro_f"] < row["cats_macro_f_interval"][1]
+        )
     own = srsly.read_json(classified / "training/textcat/bow/metrics.json")
     assert own["cats_macro_f"] == found["cats_macro_f"] and own["thresholds"]["wanted"] == 0.9
     for name in ("scores.png", "bow/calibration.png", "baseline/calibration.png"):
@@ -326,7 +408,9 @@ def test_what_is_shipped_scores_as_the_report_says(classified: Path) -> None:
     lines = list(srsly.read_jsonl(classified / "assets/textcat/test.jsonl"))
     docs = nlp.pipe(line["text"] for line in lines)
     right = [max(doc.cats, key=doc.cats.get) == line["label"] for doc, line in zip(docs, lines)]
-    assert np.mean(right) == pytest.approx(srsly.read_json(classified / "training/textcat/metrics.json")["accuracy"])
+    assert np.mean(right) == pytest.approx(
+        srsly.read_json(classified / "training/textcat/metrics.json")["accuracy"]
+    )
 
 
 def test_own_data_with_several_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,31 +418,65 @@ def test_own_data_with_several_labels(tmp_path: Path, monkeypatch: pytest.Monkey
     labels = ("POSITIVE", "NEGATIVE", "app", "device")
     lines = list(srsly.read_jsonl("assets/textcat/train.jsonl"))
     wanted = [(line["text"], (line["label"], line["meta"]["topic"])) for line in lines]
-    mine = [{"text": text, "cats": {label: int(label in holds) for label in labels}} for text, holds in wanted]
+    mine = [
+        {"text": text, "cats": {label: int(label in holds) for label in labels}}
+        for text, holds in wanted
+    ]
     srsly.write_jsonl(tmp_path / "mine.jsonl", mine)
     corpus, bow = str(tmp_path / "corpus"), str(tmp_path / "bow")
     for command in (
         ["corpus", corpus, "--texts", str(tmp_path / "mine.jsonl"), *NONE, "--balance", "weights"],
         ["baseline", corpus, str(tmp_path / "baseline")],
-        ["train", "configs/textcat_bow.cfg", bow, corpus, *CODE, "--training.max_steps", "60", "--training.eval_frequency", "20"],
+        [
+            "train",
+            "configs/textcat_bow.cfg",
+            bow,
+            corpus,
+            *CODE,
+            "--training.max_steps",
+            "60",
+            "--training.eval_frequency",
+            "20",
+        ],
         ["evaluate", bow, corpus, *CODE],
     ):
         done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert "thresholds with the best F on dev: NEGATIVE" in done.stdout
     for name in ("baseline", "bow"):
         metrics = srsly.read_json(tmp_path / name / "metrics.json")
-        assert not metrics["exclusive"] and set(metrics["thresholds"]["per_label"]) == set(labels) and metrics["cats_macro_auc"] > 0.53
+        assert (
+            not metrics["exclusive"]
+            and set(metrics["thresholds"]["per_label"]) == set(labels)
+            and metrics["cats_macro_auc"] > 0.53
+        )
     nlp = spacy.load(tmp_path / "bow/pipeline")
     assert nlp.get_pipe_meta("textcat").factory == "textcat_multilabel"
     weights = nlp.config["initialize"]["after_init"]["weights"]
-    assert weights == srsly.read_json(tmp_path / "corpus/split.json")["weights"] and len(weights) == 4
+    assert (
+        weights == srsly.read_json(tmp_path / "corpus/split.json")["weights"] and len(weights) == 4
+    )
 
 
-def test_same_seed_same_model(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_seed_same_model(
+    classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     few = ["--training.max_steps", "60", "--training.eval_frequency", "20"]
-    CliRunner().invoke(app, ["train", "configs/textcat_bow.cfg", str(tmp_path), str(classified / "corpus/textcat"), *CODE, *few])
-    models = [folder / "pipeline/textcat/model" for folder in (tmp_path, classified / "training/textcat/bow")]
+    CliRunner().invoke(
+        app,
+        [
+            "train",
+            "configs/textcat_bow.cfg",
+            str(tmp_path),
+            str(classified / "corpus/textcat"),
+            *CODE,
+            *few,
+        ],
+    )
+    models = [
+        folder / "pipeline/textcat/model"
+        for folder in (tmp_path, classified / "training/textcat/bow")
+    ]
     assert models[0].read_bytes() == models[1].read_bytes()
 
 
@@ -370,19 +488,53 @@ def test_same_seed_same_model(classified: Path, tmp_path: Path, monkeypatch: pyt
             ["corpus", "OUT", "--texts", "assets/textcat/train.jsonl", *NONE, "--share", "0.7"],
             "vars.textcat.share is 0.7",
         ),
-        (["train", "configs/textcat_bow.cfg", "OUT", "OUT", *CODE], "split.json does not exist: run textcat-corpus first"),
-        (["train", "configs/textcat_bow.cfg", "OUT", "CORPUS", "--code", "gone.py"], "gone.py does not exist"),
         (
-            ["train", "configs/textcat_bow.cfg", "OUT", "CORPUS", *CODE, "--training.logger.log_to", "foo"],
+            ["train", "configs/textcat_bow.cfg", "OUT", "OUT", *CODE],
+            "split.json does not exist: run textcat-corpus first",
+        ),
+        (
+            ["train", "configs/textcat_bow.cfg", "OUT", "CORPUS", "--code", "gone.py"],
+            "gone.py does not exist",
+        ),
+        (
+            [
+                "train",
+                "configs/textcat_bow.cfg",
+                "OUT",
+                "CORPUS",
+                *CODE,
+                "--training.logger.log_to",
+                "foo",
+            ],
             "log_to must be console or wandb",
         ),
-        (["train", "configs/textcat_vectors.cfg", "OUT", "CORPUS", *CODE, "--paths.vectors", "gone"], "gone"),
+        (
+            [
+                "train",
+                "configs/textcat_vectors.cfg",
+                "OUT",
+                "CORPUS",
+                *CODE,
+                "--paths.vectors",
+                "gone",
+            ],
+            "gone",
+        ),
         (["evaluate", "OUT", "CORPUS", *CODE], "does not exist: run textcat-"),
         (["compare", "OUT"], "no variant is trained"),
-        (["compare", "TRAINED", "--ship", "keras"], "vars.textcat.ship is keras, which is not trained: there is bow, or auto"),
+        (
+            ["compare", "TRAINED", "--ship", "keras"],
+            "vars.textcat.ship is keras, which is not trained: there is bow, or auto",
+        ),
     ],
 )
-def test_bad_input_is_one_line(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], words: str) -> None:
+def test_bad_input_is_one_line(
+    classified: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    words: str,
+) -> None:
     monkeypatch.chdir(ROOT)
     places = {
         "OUT": tmp_path / "out",
@@ -397,25 +549,49 @@ def test_bad_input_is_one_line(classified: Path, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.slow
-def test_all_variants_and_the_wheels_of_the_networks_elsewhere(classified: Path, tiny_bert: Path, tmp_path: Path) -> None:
+def test_all_variants_and_the_wheels_of_the_networks_elsewhere(
+    classified: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
     folder = shutil.copytree(classified, tmp_path / "project")
-    write_folder(folder / "training/vectors/table", [([b"great", b"broken"], np.eye(2, 16, dtype="f4"))], 16)
-    own = [*FEW, "--vars.textcat.trf_max_steps", "4", "--vars.textcat.trf_eval_frequency", "2", "--vars.transformer", str(tiny_bert)]
+    write_folder(
+        folder / "training/vectors/table", [([b"great", b"broken"], np.eye(2, 16, dtype="f4"))], 16
+    )
+    own = [
+        *FEW,
+        "--vars.textcat.trf_max_steps",
+        "4",
+        "--vars.textcat.trf_eval_frequency",
+        "2",
+        "--vars.transformer",
+        str(tiny_bert),
+    ]
     weasel(folder, "ner-vectors-table", ".")
     for variant in ("cnn", "vectors", "keras", "torch", "trf"):
         for step in ("train", "evaluate"):
             weasel(folder, f"textcat-{variant}-{step}", ".", *own)
     done = weasel(folder, "textcat-compare", ".", "--vars.textcat.ship", "torch")
     found = srsly.read_json(folder / "training/textcat/metrics.json")
-    assert set(found["variants"]) == {"baseline", "bow", "cnn", "vectors", "keras", "torch", "trf"} and found["variant"] == "torch"
-    assert all(f"{name} has a lower macro F than the baseline" in done.stdout for name in ("transformer",))
+    assert (
+        set(found["variants"]) == {"baseline", "bow", "cnn", "vectors", "keras", "torch", "trf"}
+        and found["variant"] == "torch"
+    )
+    assert all(
+        f"{name} has a lower macro F than the baseline" in done.stdout for name in ("transformer",)
+    )
     assert spacy.load(folder / "training/textcat/vectors/pipeline").vocab.vectors.shape == (2, 16)
     for variant in ("keras", "torch"):
         weasel(folder, f"textcat-{variant}-package", ".")
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
     python = str(tmp_path / "env" / "bin" / "python")
-    wheels = [str(wheel) for name in ("keras", "torch") for wheel in (folder / "packages").glob(f"*_{name}-*.whl")]
-    subprocess.run([python, "-m", "pip", "install", "-q", *wheels, "-c", str(ROOT / "constraints.txt")], check=True)
+    wheels = [
+        str(wheel)
+        for name in ("keras", "torch")
+        for wheel in (folder / "packages").glob(f"*_{name}-*.whl")
+    ]
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", *wheels, "-c", str(ROOT / "constraints.txt")],
+        check=True,
+    )
     program = """
 import json, sys, spacy
 lines = [json.loads(line) for line in open(sys.argv[1])]
@@ -423,6 +599,14 @@ docs = list(spacy.load(sys.argv[2]).pipe(line["text"] for line in lines))
 print(sum(max(doc.cats, key=doc.cats.get) == line["label"] for doc, line in zip(docs, lines)) / len(lines))
 """
     for variant in ("keras", "torch"):
-        run = [python, "-c", program, str(ROOT / "assets/textcat/test.jsonl"), f"en_feedback_textcat_{variant}"]
+        run = [
+            python,
+            "-c",
+            program,
+            str(ROOT / "assets/textcat/test.jsonl"),
+            f"en_feedback_textcat_{variant}",
+        ]
         scored = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert float(scored.stdout.split()[-1]) == pytest.approx(found["variants"][variant]["accuracy"])
+        assert float(scored.stdout.split()[-1]) == pytest.approx(
+            found["variants"][variant]["accuracy"]
+        )

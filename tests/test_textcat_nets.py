@@ -19,7 +19,10 @@ from tests.conftest import ROOT
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("torch")
-MODULES = {kind: import_file(f"{kind}_textcat", ROOT / f"scripts/components/{kind}_textcat.py") for kind in ("keras", "torch")}
+MODULES = {
+    kind: import_file(f"{kind}_textcat", ROOT / f"scripts/components/{kind}_textcat.py")
+    for kind in ("keras", "torch")
+}
 NAMES = {"keras": "KerasTextCat", "torch": "TorchTextCat"}
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 SMALL = {"network": "cnn", "embeddings": "learned", "rows": 500, "width": 16, "hidden": 8}
@@ -29,17 +32,43 @@ each = pytest.mark.parametrize("kind", list(NAMES))
 
 
 def examples_for(nlp: Language, exclusive: bool = True) -> list[Example]:
-    texts = [(f"the {word} one {'is here ' * number}", label) for number in range(3) for label in WORDS for word in WORDS[label]]
-    found = [Example.from_dict(nlp.make_doc(text), {"cats": {name: float(name == label) for name in WORDS}}) for text, label in texts]
+    texts = [
+        (f"the {word} one {'is here ' * number}", label)
+        for number in range(3)
+        for label in WORDS
+        for word in WORDS[label]
+    ]
+    found = [
+        Example.from_dict(
+            nlp.make_doc(text), {"cats": {name: float(name == label) for name in WORDS}}
+        )
+        for text, label in texts
+    ]
     both = {"cats": dict.fromkeys(WORDS, 1.0)}
-    return found if exclusive else [*found, *(Example.from_dict(nlp.make_doc("great but broken"), both) for _ in range(6))]
+    return (
+        found
+        if exclusive
+        else [
+            *found,
+            *(Example.from_dict(nlp.make_doc("great but broken"), both) for _ in range(6)),
+        ]
+    )
 
 
-def trained(kind: str, steps: int = 30, exclusive: bool = True, nlp: Language | None = None, **settings: Any) -> Language:
+def trained(
+    kind: str, steps: int = 30, exclusive: bool = True, nlp: Language | None = None, **settings: Any
+) -> Language:
     nlp = nlp or spacy.blank("en")
     fix_random_seed(0)
-    model = {"@architectures": f"quicksilver.{NAMES[kind]}.v1", "exclusive_classes": exclusive, **SMALL, **settings}
-    nlp.add_pipe("textcat" if exclusive else "textcat_multilabel", name="textcat", config={"model": model})
+    model = {
+        "@architectures": f"quicksilver.{NAMES[kind]}.v1",
+        "exclusive_classes": exclusive,
+        **SMALL,
+        **settings,
+    }
+    nlp.add_pipe(
+        "textcat" if exclusive else "textcat_multilabel", name="textcat", config={"model": model}
+    )
     examples = examples_for(nlp, exclusive)
     nlp.initialize(lambda: examples)
     optimizer = Adam(0.02)
@@ -77,9 +106,13 @@ def test_padding_batch_and_order_change_no_score(learned: tuple[str, Language]) 
     _, nlp = learned
     together = scores(nlp, TEXTS)
     alone = np.concatenate([scores(nlp, [text]) for text in TEXTS])
-    assert together[[0, 1, 3, 4]] == pytest.approx(alone[[0, 1, 3, 4]], abs=1e-6)  # spaCy itself gives 0 where all texts are empty
+    assert together[[0, 1, 3, 4]] == pytest.approx(
+        alone[[0, 1, 3, 4]], abs=1e-6
+    )  # spaCy itself gives 0 where all texts are empty
     assert scores(nlp, TEXTS[::-1]) == pytest.approx(together[::-1], abs=1e-6)
-    assert scores(nlp, [TEXTS[3]]) == pytest.approx(scores(nlp, ["superb " * 20]), abs=1e-6), "no more than max_length tokens count"
+    assert scores(nlp, [TEXTS[3]]) == pytest.approx(scores(nlp, ["superb " * 20]), abs=1e-6), (
+        "no more than max_length tokens count"
+    )
     assert nlp.get_pipe("textcat").predict([]).shape == (0, 2)  # type: ignore[attr-defined]
 
 
@@ -90,7 +123,9 @@ def test_same_seed_same_bytes(learned: tuple[str, Language]) -> None:
     assert again.get_pipe("textcat").to_bytes() == nlp.get_pipe("textcat").to_bytes()  # type: ignore[attr-defined]
 
 
-def test_stored_loaded_and_copied_it_scores_the_same(learned: tuple[str, Language], tmp_path: Path) -> None:
+def test_stored_loaded_and_copied_it_scores_the_same(
+    learned: tuple[str, Language], tmp_path: Path
+) -> None:
     _, nlp = learned
     nlp.to_disk(tmp_path / "model")
     wanted = scores(nlp, TEXTS)
@@ -99,7 +134,9 @@ def test_stored_loaded_and_copied_it_scores_the_same(learned: tuple[str, Languag
     copied = pipe.model.copy()
     docs = [nlp.make_doc(text) for text in TEXTS]
     assert copied.predict(docs) == pytest.approx(wanted, abs=1e-6)
-    assert pipe.model.from_bytes(pipe.model.to_bytes()).predict(docs) == pytest.approx(wanted, abs=1e-6)
+    assert pipe.model.from_bytes(pipe.model.to_bytes()).predict(docs) == pytest.approx(
+        wanted, abs=1e-6
+    )
 
 
 def test_what_is_stored_holds_no_pickle(learned: tuple[str, Language]) -> None:
@@ -109,20 +146,30 @@ def test_what_is_stored_holds_no_pickle(learned: tuple[str, Language]) -> None:
     (data,) = [shim.to_bytes() for shim in nodes]
     if kind == "keras":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            assert sorted(archive.namelist()) == ["config.json", "metadata.json", "model.weights.h5"]
+            assert sorted(archive.namelist()) == [
+                "config.json",
+                "metadata.json",
+                "model.weights.h5",
+            ]
     else:
         assert b"torch._utils" not in data and b".pkl" not in data
 
 
 @pytest.mark.parametrize("damage", ["cut", "noise"])
-def test_a_damaged_model_is_one_line(learned: tuple[str, Language], tmp_path: Path, damage: str) -> None:
+def test_a_damaged_model_is_one_line(
+    learned: tuple[str, Language], tmp_path: Path, damage: str
+) -> None:
     kind, nlp = learned
     nlp.to_disk(tmp_path / "model")
     path = tmp_path / "model/textcat/model"
     pipe: Any = nlp.get_pipe("textcat")
     (shim,) = [shim for node in pipe.model.walk() for shim in node.shims]
     data = shim.to_bytes()
-    spoiled = data[: len(data) // 2] if damage == "cut" else bytes(np.random.default_rng(0).integers(0, 256, len(data), dtype="u1"))
+    spoiled = (
+        data[: len(data) // 2]
+        if damage == "cut"
+        else bytes(np.random.default_rng(0).integers(0, 256, len(data), dtype="u1"))
+    )
     with pytest.raises(ValueError, match=f"the {FRAMEWORKS[kind]} model is damaged"):
         shim.copy().from_bytes(spoiled)
     path.write_bytes(path.read_bytes().replace(data[-2000:], data[-2000:][::-1]))
@@ -169,7 +216,11 @@ def test_gradient_is_that_of_the_cross_entropy(kind: str) -> None:
 
 def with_vectors(folder: Path, width: int) -> Language:
     words = [word.encode() for label in WORDS for word in WORDS[label]]
-    write_folder(folder, [(words, np.random.default_rng(0).standard_normal((len(words), width)).astype("f4"))], width)
+    write_folder(
+        folder,
+        [(words, np.random.default_rng(0).standard_normal((len(words), width)).astype("f4"))],
+        width,
+    )
     return spacy.load(folder)
 
 
@@ -186,10 +237,15 @@ def test_static_vectors(kind: str, embeddings: str, tmp_path: Path) -> None:
     assert (table[0].tobytes() in data) is False, "neither stored again nor left as it was"
     nlp.to_disk(tmp_path / "model")
     assert scores(spacy.load(tmp_path / "model"), ["superb"]) == pytest.approx(good[None], abs=1e-6)
-    for other, words in ((with_vectors(tmp_path / "v5", 5), "vectors of width 5"), (spacy.blank("en"), "no static vectors")):
+    for other, words in (
+        (with_vectors(tmp_path / "v5", 5), "vectors of width 5"),
+        (spacy.blank("en"), "no static vectors"),
+    ):
         with pytest.raises(ValueError, match=words):
             pipe.model.predict([other.make_doc("superb")])
-    with pytest.raises(ValueError, match=f"embeddings is {embeddings}, but the pipeline has no static vectors"):
+    with pytest.raises(
+        ValueError, match=f"embeddings is {embeddings}, but the pipeline has no static vectors"
+    ):
         trained(kind, embeddings=embeddings)
 
 
@@ -202,16 +258,24 @@ def test_keras_is_traced_once_whatever_comes() -> None:
     nlp.update(examples_for(nlp)[:5])
     assert shim._traced is before
     for function in before[1:]:
-        assert not hasattr(function, "experimental_get_tracing_count") or function.experimental_get_tracing_count() == 1
+        assert (
+            not hasattr(function, "experimental_get_tracing_count")
+            or function.experimental_get_tracing_count() == 1
+        )
 
 
 def test_pytorch_keeps_its_weights_where_they_are() -> None:
     """Or each step leaves a copy of all weights in memory."""
     nlp = trained("torch", steps=1)
     network: Any = nlp.get_pipe("textcat").model.shims[0]._model  # type: ignore[attr-defined]
-    places, before = [weights.data_ptr() for weights in network.parameters()], network.last.weight.detach().clone()
+    places, before = (
+        [weights.data_ptr() for weights in network.parameters()],
+        network.last.weight.detach().clone(),
+    )
     nlp.update(examples_for(nlp), sgd=Adam(0.02))
-    assert [weights.data_ptr() for weights in network.parameters()] == places and not before.equal(network.last.weight)
+    assert [weights.data_ptr() for weights in network.parameters()] == places and not before.equal(
+        network.last.weight
+    )
 
 
 def _in_fork(nlp: Language, answers: Any) -> None:

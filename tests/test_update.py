@@ -53,7 +53,11 @@ def ruled() -> Language:
 
 @pytest.fixture
 def known(ruled: Language, write_jsonl: Write) -> Known:
-    patterns = [{"label": "GADGET", "pattern": "Pixel"}, {"label": "GADGET", "pattern": "Nokia"}, {"label": "OTHER", "pattern": "like"}]
+    patterns = [
+        {"label": "GADGET", "pattern": "Pixel"},
+        {"label": "GADGET", "pattern": "Nokia"},
+        {"label": "OTHER", "pattern": "like"},
+    ]
     return Known(ruled, write_jsonl("patterns.jsonl", patterns), "ORTH", ["GADGET"])
 
 
@@ -61,21 +65,40 @@ def known(ruled: Language, write_jsonl: Write) -> Known:
 
 
 def test_what_a_new_example_leaves_unlabelled(known: Known) -> None:
-    docs = [made(known.nlp, WORDS, (5, 6, "SYSTEM")), made(known.nlp, ["Nokia", "too"]), made(known.nlp, ["nothing", "here"])]
+    docs = [
+        made(known.nlp, WORDS, (5, 6, "SYSTEM")),
+        made(known.nlp, ["Nokia", "too"]),
+        made(known.nlp, ["nothing", "here"]),
+    ]
     found = list(unlabelled(known.find(docs)))
     assert [(line["label"], line["span"], line["found_by"]) for line in found] == [
         ("GADGET", "Pixel", ["patterns", "pipeline"]),
         ("GADGET", "Nokia", ["patterns"]),
     ]
-    assert (found[0]["start"], found[0]["end"], found[0]["text"]) == (10, 15, "I like my Pixel on Android ")
+    assert (found[0]["start"], found[0]["end"], found[0]["text"]) == (
+        10,
+        15,
+        "I like my Pixel on Android ",
+    )
     assert known.passed_over == ["OTHER"]
 
 
 def test_new_examples_are_completed_and_their_own_spans_hold(known: Known) -> None:
-    ((doc, by_pipeline, by_patterns),) = known.find([made(known.nlp, [*WORDS, "not", "Nokia"], (5, 6, "SYSTEM"))])
+    ((doc, by_pipeline, by_patterns),) = known.find(
+        [made(known.nlp, [*WORDS, "not", "Nokia"], (5, 6, "SYSTEM"))]
+    )
     filled = completed(doc, by_pipeline, by_patterns)
     assert spans(filled) == [("Pixel", "GADGET"), ("Android", "SYSTEM")]
-    assert [token.ent_iob_ for token in filled] == ["O", "O", "O", "B", "O", "B", "O", ""]  # what only a pattern finds is unknown
+    assert [token.ent_iob_ for token in filled] == [
+        "O",
+        "O",
+        "O",
+        "B",
+        "O",
+        "B",
+        "O",
+        "",
+    ]  # what only a pattern finds is unknown
     assert spans(doc) == [("Android", "SYSTEM")], "the example itself is unchanged"
 
 
@@ -83,9 +106,23 @@ def test_new_examples_are_completed_and_their_own_spans_hold(known: Known) -> No
 def test_names_in_raw_texts_may_be_unknown(known: Known, doubt: bool, tag: str) -> None:
     ((doc, by_pipeline, _),) = known.find([known.nlp.make_doc("My Pixel has a Gizmo app")])
     raw = rehearsed(doc, by_pipeline, set(), doubt)
-    assert spans(raw) == [("Pixel", "GADGET")] and [token.ent_iob_ for token in raw] == ["O", "B", "O", "O", tag, "O"]
+    assert spans(raw) == [("Pixel", "GADGET")] and [token.ent_iob_ for token in raw] == [
+        "O",
+        "B",
+        "O",
+        "O",
+        tag,
+        "O",
+    ]
     by_hand = rehearsed(doc, by_pipeline, {"GADGET"}, doubt)
-    assert spans(by_hand) == [] and [token.ent_iob_ for token in by_hand] == ["O", "", "O", "O", tag, "O"]
+    assert spans(by_hand) == [] and [token.ent_iob_ for token in by_hand] == [
+        "O",
+        "",
+        "O",
+        "O",
+        tag,
+        "O",
+    ]
 
 
 def test_sample_does_not_depend_on_the_order() -> None:
@@ -100,7 +137,9 @@ def test_gold_texts_never_train_and_each_text_counts_once(known: Known) -> None:
     raw = [f"raw  pixel {number}" for number in range(60)] + [new[3].text, "", "\ud800"]
     mixture = mix(known, [*new, new[0]], raw, golds, rehearsal=1, doubt=True, dev_share=0.3, seed=0)
     keys = [text_key(doc.text) for name in ("train", "dev") for doc in mixture.docs[name]]
-    assert len(keys) == len(set(keys)) == 39 + 39 and not set(keys) & {text_key(doc.text) for doc in golds}
+    assert len(keys) == len(set(keys)) == 39 + 39 and not set(keys) & {
+        text_key(doc.text) for doc in golds
+    }
     assert mixture.counts["new texts left out (in a gold file, or twice)"] == 2
     assert mixture.counts["raw texts left out (empty, too long or half a surrogate pair)"] == 2
     naive = [doc.text for name in ("naive_train", "naive_dev") for doc in mixture.docs[name]]
@@ -111,15 +150,22 @@ def test_gold_texts_never_train_and_each_text_counts_once(known: Known) -> None:
 def test_the_new_examples_are_the_authority_on_the_labels_that_they_have(known: Known) -> None:
     new = [made(known.nlp, [*WORDS, str(number)], (3, 4, "GADGET")) for number in range(40)]
     mixture = mix(known, new, ["a Pixel"], [], rehearsal=3, doubt=True, dev_share=0.3, seed=0)
-    assert len(mixture.docs["train"]) + len(mixture.docs["dev"]) == 40, "nothing is left to rehearse"
+    assert len(mixture.docs["train"]) + len(mixture.docs["dev"]) == 40, (
+        "nothing is left to rehearse"
+    )
     assert summary(mixture)["entities filled in"] == summary(mixture)["entities rehearsed"] == 0
-    assert all(spans(doc) == [("Pixel", "GADGET")] and doc[5].ent_iob_ == "O" for doc in mixture.docs["train"])
+    assert all(
+        spans(doc) == [("Pixel", "GADGET")] and doc[5].ent_iob_ == "O"
+        for doc in mixture.docs["train"]
+    )
 
 
 def test_a_mixture_that_cannot_be(known: Known) -> None:
     new = [made(known.nlp, [*WORDS, str(number)], (5, 6, "SYSTEM")) for number in range(30)]
     settings: dict[str, Any] = {"doubt": True, "dev_share": 0.3, "seed": 0}
-    with pytest.raises(ValueError, match=r"no new example with a label is left .* give more by vars\.update\.new"):
+    with pytest.raises(
+        ValueError, match=r"no new example with a label is left .* give more by vars\.update\.new"
+    ):
         mix(known, new, [], new, rehearsal=0, **settings)
     with pytest.raises(ValueError, match=r"no raw text is left .* vars\.update\.rehearsal 0"):
         mix(known, new, [new[0].text], [], rehearsal=1, **settings)
@@ -135,22 +181,46 @@ def small(listening: bool, vectors: bool = False) -> Language:
     nlp = spacy.blank("en")
     if vectors:
         nlp.vocab.set_vector("Pixel", np.ones(3, dtype="f"))
-    width = {"width": 16, "depth": 1, "embed_size": 50, "window_size": 1, "maxout_pieces": 2, "subword_features": True}
-    own = {"@architectures": "spacy.HashEmbedCNN.v2", "pretrained_vectors": vectors or None, **width}
+    width = {
+        "width": 16,
+        "depth": 1,
+        "embed_size": 50,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+    }
+    own = {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "pretrained_vectors": vectors or None,
+        **width,
+    }
     listener = {"@architectures": "spacy.Tok2VecListener.v1", "width": 16, "upstream": "tok2vec"}
     if listening:
         nlp.add_pipe("tok2vec", config={"model": own})
     tok2vec = listener if listening else own
-    nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": tok2vec}})
-    parser = {"@architectures": "spacy.TransitionBasedParser.v2", "state_type": "ner", "extra_state_tokens": False, "hidden_width": 16}
-    nlp.add_pipe("ner", name="names", config={"model": {**parser, "maxout_pieces": 2, "use_upper": True, "tok2vec": tok2vec}})
+    nlp.add_pipe(
+        "tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": tok2vec}}
+    )
+    parser = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 16,
+    }
+    nlp.add_pipe(
+        "ner",
+        name="names",
+        config={"model": {**parser, "maxout_pieces": 2, "use_upper": True, "tok2vec": tok2vec}},
+    )
     words = ["my", "Pixel", "works"]
     reference = Doc(nlp.vocab, words=words, tags=["D", "N", "V"], ents=["O", "B-GADGET", "O"])
     examples = [Example(Doc(nlp.vocab, words=words), reference)]
     nlp.initialize(lambda: examples)
     for _ in range(20):
         nlp.update(examples)
-    nlp.add_pipe("entity_ruler", before="names").add_patterns([{"label": "GADGET", "pattern": "Nokia"}])  # type: ignore[attr-defined]
+    nlp.add_pipe("entity_ruler", before="names").add_patterns(
+        [{"label": "GADGET", "pattern": "Nokia"}]
+    )  # type: ignore[attr-defined]
     nlp.add_pipe("sentencizer")
     return nlp
 
@@ -170,7 +240,10 @@ def test_other_components_stay_as_they_are(tmp_path: Path, listening: bool, vect
     put_back(spacy.load(tmp_path / "old"), base).to_disk(tmp_path / "updated")
     updated = spacy.load(tmp_path / "updated")
     assert updated.pipe_names == old.pipe_names and ner_name(updated) == "names"
-    assert spans(updated(texts[2])) == [("Android", "SYSTEM"), ("Pixel", "GADGET")] and ("Nokia", "GADGET") in spans(updated(texts[1]))
+    assert spans(updated(texts[2])) == [("Android", "SYSTEM"), ("Pixel", "GADGET")] and (
+        "Nokia",
+        "GADGET",
+    ) in spans(updated(texts[1]))
     for text in texts:
         assert [token.tag_ for token in old(text)] == [token.tag_ for token in updated(text)]
     for name in set(old.pipe_names) - {"names"}:
@@ -182,8 +255,13 @@ def test_a_shared_layer_goes_when_nothing_listens_to_it(trained: Path) -> None:
     nlp = load_pipeline(str(trained / "training/ner/pipeline"))
     names = [name for name in nlp.pipe_names if name != "tok2vec"]
     before = spans(nlp("Swapped my Zenfone 9 for an iPhone 13 mini."))
-    made = put_back(nlp, extract_ner(load_pipeline(str(trained / "training/ner/pipeline")), [], "en"))
-    assert made.pipe_names == names and spans(made("Swapped my Zenfone 9 for an iPhone 13 mini.")) == before
+    made = put_back(
+        nlp, extract_ner(load_pipeline(str(trained / "training/ner/pipeline")), [], "en")
+    )
+    assert (
+        made.pipe_names == names
+        and spans(made("Swapped my Zenfone 9 for an iPhone 13 mini.")) == before
+    )
 
 
 def test_a_transformer_is_copied_like_a_tok2vec(tmp_path: Path, tiny_bert: Path) -> None:
@@ -196,10 +274,22 @@ def test_a_transformer_is_copied_like_a_tok2vec(tmp_path: Path, tiny_bert: Path)
         "pooling": {"@layers": "reduce_mean.v1"},
         "upstream": "*",
     }
-    parser = {"@architectures": "spacy.TransitionBasedParser.v2", "state_type": "ner", "extra_state_tokens": False, "hidden_width": 16}
-    nlp.add_pipe("ner", config={"model": {**parser, "maxout_pieces": 2, "use_upper": False, "tok2vec": listener}})
-    nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}})
-    reference = Doc(nlp.vocab, words=["my", "Pixel", "works"], tags=["D", "N", "V"], ents=["O", "B-GADGET", "O"])
+    parser = {
+        "@architectures": "spacy.TransitionBasedParser.v2",
+        "state_type": "ner",
+        "extra_state_tokens": False,
+        "hidden_width": 16,
+    }
+    nlp.add_pipe(
+        "ner",
+        config={"model": {**parser, "maxout_pieces": 2, "use_upper": False, "tok2vec": listener}},
+    )
+    nlp.add_pipe(
+        "tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}}
+    )
+    reference = Doc(
+        nlp.vocab, words=["my", "Pixel", "works"], tags=["D", "N", "V"], ents=["O", "B-GADGET", "O"]
+    )
     nlp.initialize(lambda: [Example(nlp.make_doc("my Pixel works"), reference)])
     nlp.to_disk(tmp_path / "old")
     extract_ner(spacy.load(tmp_path / "old"), ["SYSTEM"], "en").to_disk(tmp_path / "base")
@@ -210,20 +300,29 @@ def test_a_transformer_is_copied_like_a_tok2vec(tmp_path: Path, tiny_bert: Path)
         base.update([Example(base.make_doc(doc.text), doc)], sgd=optimizer)
     put_back(spacy.load(tmp_path / "old"), base).to_disk(tmp_path / "updated")
     updated = spacy.load(tmp_path / "updated")
-    assert updated.pipe_names == nlp.pipe_names and spans(updated("Android works")) == [("Android", "SYSTEM")]
-    assert [token.tag_ for token in updated("my Pixel works")] == [token.tag_ for token in nlp("my Pixel works")]
+    assert updated.pipe_names == nlp.pipe_names and spans(updated("Android works")) == [
+        ("Android", "SYSTEM")
+    ]
+    assert [token.tag_ for token in updated("my Pixel works")] == [
+        token.tag_ for token in nlp("my Pixel works")
+    ]
 
 
 def test_pipelines_that_cannot_be_updated(tmp_path: Path) -> None:
     spacy.blank("en").to_disk(tmp_path / "blank")
-    with pytest.raises(ValueError, match=r"blank has no NER to update \(it has nothing\): .* vars\.update\.pipeline"):
+    with pytest.raises(
+        ValueError,
+        match=r"blank has no NER to update \(it has nothing\): .* vars\.update\.pipeline",
+    ):
         load_pipeline(str(tmp_path / "blank"))
     two = spacy.blank("en")
     for name in ("a", "b"):
         two.add_pipe("ner", name=name)
     with pytest.raises(ValueError, match=r"the pipeline has 2 NERs \(a, b\)"):
         ner_name(two)
-    with pytest.raises(ValueError, match=r"the pipeline's language is en, not de: give --vars\.lang en"):
+    with pytest.raises(
+        ValueError, match=r"the pipeline's language is en, not de: give --vars\.lang en"
+    ):
         extract_ner(small(True), [], "de")
     small(False).to_disk(tmp_path / "damaged")
     model = tmp_path / "damaged" / "names" / "model"
@@ -238,7 +337,9 @@ def test_pipelines_that_cannot_be_updated(tmp_path: Path) -> None:
 def test_labels_that_a_gold_file_does_not_have_count_neither_way(ruled: Language) -> None:
     ruled.get_pipe("entity_ruler").add_patterns([{"label": "VERB", "pattern": "like"}])  # type: ignore[attr-defined]
     examples = predict_known(ruled, [made(ruled, WORDS, (3, 4, "GADGET"))])
-    assert [spans(example.predicted) for example in examples] == [[("Pixel", "GADGET"), ("Android", "GADGET")]]
+    assert [spans(example.predicted) for example in examples] == [
+        [("Pixel", "GADGET"), ("Android", "GADGET")]
+    ]
     assert score(examples)["ents_p"] == 0.5
 
 
@@ -247,7 +348,9 @@ def test_a_label_that_drops_is_named(ruled: Language, capsys: pytest.CaptureFixt
         """Patterns in front of an NER that learned to find nothing."""
         nlp = spacy.blank("en")
         nlp.add_pipe("ner").add_label("GADGET")  # type: ignore[attr-defined]
-        examples = [Example(nlp.make_doc("my Pixel and Nokia"), made(nlp, ["my", "Pixel", "and", "Nokia"]))]
+        examples = [
+            Example(nlp.make_doc("my Pixel and Nokia"), made(nlp, ["my", "Pixel", "and", "Nokia"]))
+        ]
         nlp.initialize(lambda: examples)
         for _ in range(20):
             nlp.update(examples)
@@ -256,13 +359,25 @@ def test_a_label_that_drops_is_named(ruled: Language, capsys: pytest.CaptureFixt
         return nlp
 
     gold = [made(ruled, ["my", "Pixel", "and", "Nokia"], (1, 2, "GADGET"), (3, 4, "GADGET"))]
-    systems = {"before": system("Pixel", "Nokia"), "updated": system("Pixel"), "naive": system("my"), "alone": system("Pixel")}
+    systems = {
+        "before": system("Pixel", "Nokia"),
+        "updated": system("Pixel"),
+        "naive": system("my"),
+        "alone": system("Pixel"),
+    }
     metrics = evaluate(systems, {"old gold": gold, "new gold": gold})
     print_table(metrics)
     said = capsys.readouterr().out
     row = metrics["rows"][0]
-    assert (row["before"], row["updated"], row["naive"], row["entities"]) == (1.0, pytest.approx(2 / 3), 0.0, 2)
-    assert metrics["ents_f"] == row["updated"] and [line["gold"] for line in metrics["dropped"]] == ["old gold", "new gold"]
+    assert (row["before"], row["updated"], row["naive"], row["entities"]) == (
+        1.0,
+        pytest.approx(2 / 3),
+        0.0,
+        2,
+    )
+    assert metrics["ents_f"] == row["updated"] and [
+        line["gold"] for line in metrics["dropped"]
+    ] == ["old gold", "new gold"]
     assert "GADGET lost 33.3 points of F on the old gold: more than 2" in said
     with pytest.raises(ValueError, match=r"the new gold holds no labelled text"):
         evaluate(systems, {"old gold": gold, "new gold": []})
@@ -282,34 +397,60 @@ def updated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-CORPUS = ["corpus", "training/ner/pipeline", "out", "--gold", "assets/update/gold.jsonl", "--old-gold", "assets/ner/test.jsonl"]
+CORPUS = [
+    "corpus",
+    "training/ner/pipeline",
+    "out",
+    "--gold",
+    "assets/update/gold.jsonl",
+    "--old-gold",
+    "assets/ner/test.jsonl",
+]
 CORPUS += ["--texts", "assets/ner/texts.jsonl", "--patterns", "assets/ner/patterns.jsonl", "--new"]
 CHECK = ["check", "training/ner/pipeline", "out", "--new"]
 NEW = ["assets/update/train.jsonl", "--patterns", "assets/empty.jsonl"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_the_workflow_leaves_tables_and_a_wheel(updated: Path) -> None:
     said = (updated / "said.txt").read_text()
-    assert "new texts leave entities of known labels unlabelled" in said and "GADGET by patterns" in said and "F by label" in said
+    assert (
+        "new texts leave entities of known labels unlabelled" in said
+        and "GADGET by patterns" in said
+        and "F by label" in said
+    )
     metrics = srsly.read_json(updated / "training/update/metrics.json")
     assert [(row["gold"], row["label"], row["entities"]) for row in metrics["rows"]] == [
         ("old gold", "GADGET", 157),
         ("new gold", "GADGET", 69),
         ("new gold", "SYSTEM", 96),
     ]
-    assert metrics["old_labels"] == ["GADGET"] and metrics["labels"] == ["GADGET", "SYSTEM"] and 0 < metrics["ents_f"] < 1
+    assert (
+        metrics["old_labels"] == ["GADGET"]
+        and metrics["labels"] == ["GADGET", "SYSTEM"]
+        and 0 < metrics["ents_f"] < 1
+    )
     assert metrics["rows"][2]["before"] is None and metrics["rows"][0]["updated"] > 0.3
     assert (updated / "training/update/scores.png").stat().st_size > 5_000
     assert list((updated / "packages").glob("en_gadget_system_ner-*.whl"))
     nlp = spacy.load(updated / "training/update/pipeline")
     assert [name for name in nlp.pipe_names if not name.endswith("_ruler")] == ["ner"]
-    golds = {text_key(line["text"]) for name in ("update/gold", "ner/test") for line in srsly.read_jsonl(updated / f"assets/{name}.jsonl")}
+    golds = {
+        text_key(line["text"])
+        for name in ("update/gold", "ner/test")
+        for line in srsly.read_jsonl(updated / f"assets/{name}.jsonl")
+    }
     for name in ("train", "dev", "naive_train", "naive_dev"):
-        assert not golds & {text_key(doc.text) for doc in read_docs(updated / f"corpus/update/{name}.spacy", nlp)}
+        assert not golds & {
+            text_key(doc.text) for doc in read_docs(updated / f"corpus/update/{name}.spacy", nlp)
+        }
 
 
 def test_second_run_skips_and_another_pipeline_reruns(updated: Path) -> None:
@@ -326,28 +467,71 @@ def test_second_run_skips_and_another_pipeline_reruns(updated: Path) -> None:
     assert srsly.read_json(updated / "corpus/update/base.json") == told
 
 
-def test_same_seed_same_bytes(updated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_seed_same_bytes(
+    updated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(updated)
     corpus, base, new = tmp_path / "corpus", tmp_path / "base", tmp_path / "new"
     app([*CORPUS[:2], str(corpus), *CORPUS[3:], "assets/update/train.jsonl"], standalone_mode=False)
-    app(["prepare", CORPUS[1], str(base), "--base", "corpus/update/base.json"], standalone_mode=False)
-    settings = ["--training.max_steps", "60", "--training.eval_frequency", "30", "--training.optimizer.learn_rate", "0.001"]
-    paths = ["--paths.base", str(base), "--paths.train", str(corpus / "train.spacy"), "--paths.dev", str(corpus / "dev.spacy")]
-    paths += ["--output", str(new), "--paths.log", str(new / "log.jsonl"), "--code", "scripts/components/training.py"]
+    app(
+        ["prepare", CORPUS[1], str(base), "--base", "corpus/update/base.json"],
+        standalone_mode=False,
+    )
+    settings = [
+        "--training.max_steps",
+        "60",
+        "--training.eval_frequency",
+        "30",
+        "--training.optimizer.learn_rate",
+        "0.001",
+    ]
+    paths = [
+        "--paths.base",
+        str(base),
+        "--paths.train",
+        str(corpus / "train.spacy"),
+        "--paths.dev",
+        str(corpus / "dev.spacy"),
+    ]
+    paths += [
+        "--output",
+        str(new),
+        "--paths.log",
+        str(new / "log.jsonl"),
+        "--code",
+        "scripts/components/training.py",
+    ]
     done = run_module(updated, "spacy", "train", "configs/update.cfg", *settings, *paths)
     assert done.returncode == 0, done.stderr
     again = contents(corpus)
-    assert {name: data for name, data in contents(updated / "corpus/update").items() if name in again} == again and len(again) == 6
+    assert {
+        name: data for name, data in contents(updated / "corpus/update").items() if name in again
+    } == again and len(again) == 6
     for file in ("model", "moves"):
-        assert (new / "model-best/ner" / file).read_bytes() == (updated / "training/update/pipeline/ner" / file).read_bytes()
+        assert (new / "model-best/ner" / file).read_bytes() == (
+            updated / "training/update/pipeline/ner" / file
+        ).read_bytes()
 
 
 def test_kill_in_mid_train_keeps_the_pipeline(updated: Path) -> None:
     pipeline = updated / "training/update/pipeline"
     before = contents(pipeline)
-    args = [sys.executable, "-m", "weasel", "run", "update-train", ".", "--vars.update.max_steps", "5000"]
+    args = [
+        sys.executable,
+        "-m",
+        "weasel",
+        "run",
+        "update-train",
+        ".",
+        "--vars.update.max_steps",
+        "5000",
+    ]
     process = subprocess.Popen(
-        [*args, "--force"], cwd=updated, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [*args, "--force"],
+        cwd=updated,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     last = updated / "training/update/new/model-last"
     shutil.rmtree(last)
@@ -362,22 +546,44 @@ def test_kill_in_mid_train_keeps_the_pipeline(updated: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["check", "nowhere", *CHECK[2:], *NEW], "no pipeline called 'nowhere': give an installed one or a folder by vars.update.pipeline"),
+        (
+            ["check", "nowhere", *CHECK[2:], *NEW],
+            "no pipeline called 'nowhere': give an installed one or a folder by vars.update.pipeline",
+        ),
         (["check", "en", *CHECK[2:], *NEW], "no pipeline called 'en'"),
-        (["check", "assets/ner", *CHECK[2:], *NEW], "assets/ner can't be loaded, make or install it again"),
+        (
+            ["check", "assets/ner", *CHECK[2:], *NEW],
+            "assets/ner can't be loaded, make or install it again",
+        ),
         ([*CHECK, "assets/empty.jsonl", *NEW[1:]], "the new examples have no labelled span"),
         ([*CHECK, *NEW[:2], "nowhere.jsonl"], "nowhere.jsonl does not exist"),
         ([*CHECK, "broken.jsonl", *NEW[1:]], "broken.jsonl:2: broken JSON"),
         ([*CORPUS, "assets/ner/test.jsonl"], "no new example with a label is left"),
-        ([*CORPUS, NEW[0], "--dev-share", "0.6"], "vars.update.dev_share is 0.6: it must lie between 0 and 0.5"),
-        (["prepare", CORPUS[1], "out", "--base", "base.json"], "base.json does not exist: run update-check first"),
-        (["prepare", CORPUS[1], "out", "--base", "corpus/update/base.json", "--lang", "de"], "language is en, not de: give --vars.lang en"),
+        (
+            [*CORPUS, NEW[0], "--dev-share", "0.6"],
+            "vars.update.dev_share is 0.6: it must lie between 0 and 0.5",
+        ),
+        (
+            ["prepare", CORPUS[1], "out", "--base", "base.json"],
+            "base.json does not exist: run update-check first",
+        ),
+        (
+            ["prepare", CORPUS[1], "out", "--base", "corpus/update/base.json", "--lang", "de"],
+            "language is en, not de: give --vars.lang en",
+        ),
         (["compose", "nowhere", "out"], "nowhere holds no trained model: run the training first"),
-        (["evaluate", CORPUS[1], "out", *CORPUS[3:7]], "out/pipeline does not exist: run update-train, update-naive"),
+        (
+            ["evaluate", CORPUS[1], "out", *CORPUS[3:7]],
+            "out/pipeline does not exist: run update-train, update-naive",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
-    updated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], args: list[str], words: str
+    updated: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    args: list[str],
+    words: str,
 ) -> None:
     monkeypatch.chdir(updated)
     Path("broken.jsonl").write_text('{"text": "fine", "spans": []}\n{"text": \n')

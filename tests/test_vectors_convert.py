@@ -21,7 +21,9 @@ from scripts.vectors.convert import convert, describe
 from scripts.vectors.folder import write_folder
 from tests.conftest import run_module, shared_data
 
-WORDS = ["the", "of", "phone", "Phone", "New_York", "café", "naïve", "🙂", "42", "x"] + [f"word{i}" for i in range(190)]
+WORDS = ["the", "of", "phone", "Phone", "New_York", "café", "naïve", "🙂", "42", "x"] + [
+    f"word{i}" for i in range(190)
+]
 WIDTH = 20
 
 
@@ -46,7 +48,9 @@ def write(known: KeyedVectors, path: Path) -> Path:
             archive.writestr("small.txt", "a 1 2\n")
             archive.write(path.with_suffix(".txt"), "large.txt")
     else:
-        known.save_word2vec_format(str(plain), binary=plain.suffix == ".bin", write_header="glove" not in path.name)
+        known.save_word2vec_format(
+            str(plain), binary=plain.suffix == ".bin", write_header="glove" not in path.name
+        )
         if plain.suffix == ".vec":  # fastText ends each line with a space
             plain.write_bytes(plain.read_bytes().replace(b"\n", b" \n"))
     if path.suffix == ".gz":
@@ -54,11 +58,17 @@ def write(known: KeyedVectors, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["v.bin", "v.bin.gz", "v.txt", "v.txt.gz", "glove.txt", "glove.zip", "v.vec", "v.kv"])
+@pytest.mark.parametrize(
+    "name", ["v.bin", "v.bin.gz", "v.txt", "v.txt.gz", "glove.txt", "glove.zip", "v.vec", "v.kv"]
+)
 def test_each_format_gives_the_same_folder(known: KeyedVectors, tmp_path: Path, name: str) -> None:
     written = convert(write(known, tmp_path / name), tmp_path / "out")
     vectors = spacy.load(tmp_path / "out").vocab.vectors
-    assert (written.words, written.rows, written.width) == (200, 200, WIDTH) and not written.left_out
+    assert (written.words, written.rows, written.width) == (
+        200,
+        200,
+        WIDTH,
+    ) and not written.left_out
     assert [vectors.strings[key] for key in vectors.key2row] == WORDS
     assert np.array_equal(vectors.data, known.vectors)
 
@@ -79,17 +89,31 @@ def test_equals_spacys_own_conversion(tmp_path: Path) -> None:
     convert(tmp_path / "v.txt", tmp_path / "ours", prune=50)
     convert(tmp_path / "v.txt", tmp_path / "whole")
     for options, name in (((), "whole"), (("--prune", "50"), "ours")):
-        command = [sys.executable, "-m", "spacy", "init", "vectors", "en", "v.txt", "spacys", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "spacy",
+            "init",
+            "vectors",
+            "en",
+            "v.txt",
+            "spacys",
+            *options,
+        ]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         ours, spacys = spacy.load(tmp_path / name), spacy.load(tmp_path / "spacys")
         assert ours.vocab.vectors.key2row == spacys.vocab.vectors.key2row
         assert np.array_equal(ours.vocab.vectors.data, spacys.vocab.vectors.data)
         assert set(WORDS) <= set(ours.vocab.strings) <= set(spacys.vocab.strings)
-        assert ours("phone New_York")[0].similarity(ours("café")[0]) == spacys("phone")[0].similarity(spacys("café")[0])
+        assert ours("phone New_York")[0].similarity(ours("café")[0]) == spacys("phone")[
+            0
+        ].similarity(spacys("café")[0])
         assert {**ours.meta["vectors"], "name": ""} == {**spacys.meta["vectors"], "name": ""}
 
 
-def test_prune_keeps_the_most_frequent_where_rows_are_alike(known: KeyedVectors, tmp_path: Path) -> None:
+def test_prune_keeps_the_most_frequent_where_rows_are_alike(
+    known: KeyedVectors, tmp_path: Path
+) -> None:
     written = convert(write(known, tmp_path / "v.bin"), tmp_path / "out", prune=100)
     vectors = spacy.load(tmp_path / "out").vocab.vectors
     assert (written.words, written.rows) == (200, 100)
@@ -107,14 +131,28 @@ def test_lower_survives_a_reload(known: KeyedVectors, tmp_path: Path) -> None:
     written = convert(write(known, tmp_path / "v.bin"), tmp_path / "out", attr="LOWER")
     nlp = spacy.load(tmp_path / "out")
     assert written.left_out == {"word came before": 1}  # Phone
-    assert np.array_equal(nlp("PHONE")[0].vector, known["phone"]) and np.array_equal(nlp("new_york")[0].vector, known["New_York"])
+    assert np.array_equal(nlp("PHONE")[0].vector, known["phone"]) and np.array_equal(
+        nlp("new_york")[0].vector, known["New_York"]
+    )
 
 
 def test_what_is_of_no_use_is_counted_and_left_out(tmp_path: Path) -> None:
-    lines = [b"the 1 2", b"\xff\xfe 1 2", b"nothing nan 2", b"far inf 2", b"the 3 4", b"New York 5 6", b"of 7 8"]
+    lines = [
+        b"the 1 2",
+        b"\xff\xfe 1 2",
+        b"nothing nan 2",
+        b"far inf 2",
+        b"the 3 4",
+        b"New York 5 6",
+        b"of 7 8",
+    ]
     (tmp_path / "glove.txt").write_bytes(b"\n".join(lines) + b"\n")
     written = convert(tmp_path / "glove.txt", tmp_path / "out")
-    assert written.left_out == {"word is not UTF-8": 1, "vector has NaN or infinity": 2, "word came before": 1}
+    assert written.left_out == {
+        "word is not UTF-8": 1,
+        "vector has NaN or infinity": 2,
+        "word came before": 1,
+    }
     assert written.with_spaces == 1 and "1 words have spaces" in describe(written, tmp_path)
     vectors = spacy.load(tmp_path / "out").vocab.vectors
     assert [vectors.strings[key] for key in vectors.key2row] == ["the", "New York", "of"]
@@ -127,7 +165,11 @@ def cut(data: bytes) -> bytes:
 
 DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("v.bin", cut, "ends early or is damaged (its header promises 200 rows, 199 are there)"),
-    ("v.bin", lambda data: data.replace(b"200 20", b"900000000 20", 1), "its header promises 900,000,000 rows of width 20"),
+    (
+        "v.bin",
+        lambda data: data.replace(b"200 20", b"900000000 20", 1),
+        "its header promises 900,000,000 rows of width 20",
+    ),
     (
         "v.bin.gz",
         lambda data: gzip.compress(gzip.decompress(data).replace(b"200 20", b"900000000 20", 1)),
@@ -139,11 +181,27 @@ DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("v.bin.gz", cut, "ends early or is damaged"),
     ("v.txt.gz", cut, "ends early or is damaged"),
     ("v.txt.gz", lambda data: b"no gzip at all", "ends early or is damaged"),
-    ("v.txt", lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n", "its header promises 200 rows, 198 are there"),
+    (
+        "v.txt",
+        lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n",
+        "its header promises 200 rows, 198 are there",
+    ),
     ("v.txt", lambda data: data + b"more" + b" 1" * WIDTH + b"\n", "more rows than the 200"),
-    ("v.txt", lambda data: data.replace(b"word5 ", b"word5 1 2 ", 1), "v.txt:17: 22 numbers after the word, but the first row has 20"),
-    ("glove.txt", lambda data: b"first 1 2\n" + data, "glove.txt:2: 20 numbers after the word, but the first row has 2"),
-    ("glove.txt", lambda data: re.sub(rb"\nof \S+", b"\nof 1_0", data), "glove.txt:2: something that is no number"),
+    (
+        "v.txt",
+        lambda data: data.replace(b"word5 ", b"word5 1 2 ", 1),
+        "v.txt:17: 22 numbers after the word, but the first row has 20",
+    ),
+    (
+        "glove.txt",
+        lambda data: b"first 1 2\n" + data,
+        "glove.txt:2: 20 numbers after the word, but the first row has 2",
+    ),
+    (
+        "glove.txt",
+        lambda data: re.sub(rb"\nof \S+", b"\nof 1_0", data),
+        "glove.txt:2: something that is no number",
+    ),
     ("v.txt", lambda data: data.replace(b"200 20", b"-200 20", 1), "no word vectors"),
     ("v.txt", lambda data: data.replace(b"200 20", b"200 0", 1), "no word vectors"),
     (
@@ -151,7 +209,11 @@ DAMAGE: list[tuple[str, Callable[[bytes], bytes], str]] = [
         lambda data: data.replace(b"\nword5 ", b"\nword5\xc2\xa0", 1),
         "glove.txt:16: 19 numbers after the word, but the first row has 20",
     ),
-    ("glove.txt", lambda data: data.replace(b"\nof ", b"\nof x", 1), "glove.txt:2: something that is no number"),
+    (
+        "glove.txt",
+        lambda data: data.replace(b"\nof ", b"\nof x", 1),
+        "glove.txt:2: something that is no number",
+    ),
     ("v.txt", lambda data: b"", "empty"),
     ("v.bin", lambda data: b"", "empty"),
     ("v.kv", lambda data: b"", "not gensim's KeyedVectors"),
@@ -176,7 +238,9 @@ def test_damage_is_named_and_leaves_nothing(
 
 def test_text_given_as_binary_and_the_other_way(known: KeyedVectors, tmp_path: Path) -> None:
     text, binary = write(known, tmp_path / "a.txt"), write(known, tmp_path / "b.bin")
-    with pytest.raises(ValueError, match=r"holds text, not word2vec's binary format: rename it to \.txt"):
+    with pytest.raises(
+        ValueError, match=r"holds text, not word2vec's binary format: rename it to \.txt"
+    ):
         convert(text.rename(tmp_path / "a.bin"), tmp_path / "out")
     with pytest.raises(ValueError, match=r"rename it to \.bin"):
         convert(binary.rename(tmp_path / "b.txt"), tmp_path / "out")
@@ -202,7 +266,9 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
 def test_members_of_a_zip(known: KeyedVectors, tmp_path: Path) -> None:
     path = write(known, tmp_path / "glove.zip")
     assert convert(path, tmp_path / "out", member="small.txt").words == 1
-    with pytest.raises(ValueError, match=r"no file 'none.txt' in it: there is small.txt, large.txt"):
+    with pytest.raises(
+        ValueError, match=r"no file 'none.txt' in it: there is small.txt, large.txt"
+    ):
         convert(path, tmp_path / "out", member="none.txt")
 
 
@@ -220,20 +286,32 @@ def test_nothing_left_is_an_error(tmp_path: Path) -> None:
         convert(tmp_path / "v.txt", tmp_path / "out")
 
 
-def test_same_input_same_bytes_and_another_table_another_meta(known: KeyedVectors, tmp_path: Path) -> None:
+def test_same_input_same_bytes_and_another_table_another_meta(
+    known: KeyedVectors, tmp_path: Path
+) -> None:
     for name in ("a", "b"):
         convert(write(known, tmp_path / "v.bin"), tmp_path / name / "out")
     files = [path for path in (tmp_path / "a").rglob("*") if path.is_file()]
-    assert files and all(path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes() for path in files)
+    assert files and all(
+        path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes()
+        for path in files
+    )
     rows = np.ones((1, 3), "f4")
     metas = set()
-    for word, value, attr in ((b"a", 1, "ORTH"), (b"a", 2, "ORTH"), (b"b", 1, "ORTH"), (b"a", 1, "LOWER")):
+    for word, value, attr in (
+        (b"a", 1, "ORTH"),
+        (b"a", 2, "ORTH"),
+        (b"b", 1, "ORTH"),
+        (b"a", 1, "LOWER"),
+    ):
         write_folder(tmp_path / "one", [([word], rows * value)], 3, attr=attr)
         metas.add((tmp_path / "one/meta.json").read_text())
     assert len(metas) == 4
 
 
-def test_blocks_of_the_kept_rows(known: KeyedVectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_the_kept_rows(
+    known: KeyedVectors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More rows, kept and pruned, than fit into a block of products; of rows equally near the first is taken."""
     monkeypatch.setattr(folder, "PRUNE_ROWS", 16)
     monkeypatch.setattr(folder, "PRUNE_KEPT", 7)
@@ -256,7 +334,9 @@ def test_what_lies_at_the_output_is_not_replaced(known: KeyedVectors, tmp_path: 
     assert source.exists() and (tmp_path / "docs/thesis.txt").exists()
 
 
-def test_a_byte_order_mark_and_windows_line_ends_are_no_words(known: KeyedVectors, tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_windows_line_ends_are_no_words(
+    known: KeyedVectors, tmp_path: Path
+) -> None:
     path = write(known, tmp_path / "v.txt")
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     convert(path, tmp_path / "out")
@@ -265,9 +345,13 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_words(known: KeyedVector
 
 
 def test_fasttext_kv(tmp_path: Path) -> None:
-    model = FastText([["one", "two", "three"]] * 20, vector_size=8, min_count=1, epochs=1, bucket=50)
+    model = FastText(
+        [["one", "two", "three"]] * 20, vector_size=8, min_count=1, epochs=1, bucket=50
+    )
     model.wv.save(str(tmp_path / "v.kv"))
-    with pytest.raises(ValueError, match=r"FastText keeps no table of whole words in it.*save_word2vec_format"):
+    with pytest.raises(
+        ValueError, match=r"FastText keeps no table of whole words in it.*save_word2vec_format"
+    ):
         convert(tmp_path / "v.kv", tmp_path / "out")
     model.wv.save_word2vec_format(str(tmp_path / "v.vec"))
     convert(tmp_path / "v.vec", tmp_path / "out")
@@ -275,8 +359,12 @@ def test_fasttext_kv(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_one_line(tmp_path: Path) -> None:
-    done = run_module(Path.cwd(), "scripts.vectors", "convert", str(tmp_path / "none.bin"), str(tmp_path / "out"))
-    assert done.returncode == 1 and "does not exist" in done.stderr and "Traceback" not in done.stderr
+    done = run_module(
+        Path.cwd(), "scripts.vectors", "convert", str(tmp_path / "none.bin"), str(tmp_path / "out")
+    )
+    assert (
+        done.returncode == 1 and "does not exist" in done.stderr and "Traceback" not in done.stderr
+    )
 
 
 def test_real_words(tmp_path: Path) -> None:
@@ -288,4 +376,8 @@ def test_real_words(tmp_path: Path) -> None:
     (tmp_path / "glove.txt").write_text("\n".join(lines), encoding="utf8")
     assert convert(tmp_path / "glove.txt", tmp_path / "out").words == 1_000
     nlp = spacy.load(tmp_path / "out")
-    assert nlp("mother")[0].similarity(nlp("father")[0]) > 0.7 > nlp("mother")[0].similarity(nlp("city")[0])
+    assert (
+        nlp("mother")[0].similarity(nlp("father")[0])
+        > 0.7
+        > nlp("mother")[0].similarity(nlp("city")[0])
+    )

@@ -15,7 +15,15 @@ from scripts.vectors import evaluate as evaluating
 from scripts.vectors.classify import Classifier, against, read_words, to_patterns
 from scripts.vectors.evaluate import Section, evaluate, read_analogies, read_pairs
 from scripts.vectors.folder import keep_attr, write_folder
-from scripts.vectors.neighbours import BLOCK, Index, WordVectors, compare, nearest, read_folder, top_k
+from scripts.vectors.neighbours import (
+    BLOCK,
+    Index,
+    WordVectors,
+    compare,
+    nearest,
+    read_folder,
+    top_k,
+)
 from scripts.vectors.plot import draw, known_words, project, read_groups
 from scripts.vectors.rank import draw_map, draw_ranking, rank, read_countries, read_world
 from tests.conftest import ROOT, run_module, shared_data
@@ -37,8 +45,16 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> WordVectors:
     rows[40:80] += centre[1]
     man, woman, royal = rng.standard_normal((3, 30))
     rows[1_000:] = [man, woman, man + royal, woman + royal]
-    words = [f"town{i}" for i in range(40)] + [f"Fruit_{i}" for i in range(40)] + [f"word{i}" for i in range(920)]
-    return folder_of(tmp_path_factory.mktemp("space") / "vectors", [*words, "man", "woman", "king", "queen"], rows)
+    words = (
+        [f"town{i}" for i in range(40)]
+        + [f"Fruit_{i}" for i in range(40)]
+        + [f"word{i}" for i in range(920)]
+    )
+    return folder_of(
+        tmp_path_factory.mktemp("space") / "vectors",
+        [*words, "man", "woman", "king", "queen"],
+        rows,
+    )
 
 
 @pytest.mark.parametrize("n_queries", [1, 7, 1_100])
@@ -50,7 +66,9 @@ def test_top_k_is_exact_over_blocks(n_queries: int) -> None:
     unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
     expected = (queries / np.linalg.norm(queries, axis=1, keepdims=True)) @ unit.T
     best = np.sort(expected, axis=1)[:, ::-1][:, :5]
-    assert np.allclose(cosines, best, atol=1e-5) and np.allclose(np.take_along_axis(expected, rows, 1), best, atol=1e-5)
+    assert np.allclose(cosines, best, atol=1e-5) and np.allclose(
+        np.take_along_axis(expected, rows, 1), best, atol=1e-5
+    )
 
 
 def test_rows_that_are_alike_come_in_their_order() -> None:
@@ -63,11 +81,17 @@ def test_rows_that_are_alike_come_in_their_order() -> None:
 def test_nearest_is_gensims_most_similar(space: WordVectors) -> None:
     keyed = KeyedVectors(30)
     keyed.add_vectors(space.words, np.array(space.table))
-    for positive, negative in ((["king"], []), (["woman", "king"], ["man"]), (["town1", "town2"], [])):
+    for positive, negative in (
+        (["king"], []),
+        (["woman", "king"], ["man"]),
+        (["town1", "town2"], []),
+    ):
         ours = nearest(space, [[word] for word in positive], [negative] if negative else [], k=7)
         theirs = keyed.most_similar(positive, negative, topn=7)
         assert [word for word, _ in ours] == [word for word, _ in theirs]
-        assert np.allclose([cosine for _, cosine in ours], [cosine for _, cosine in theirs], atol=1e-5)
+        assert np.allclose(
+            [cosine for _, cosine in ours], [cosine for _, cosine in theirs], atol=1e-5
+        )
     assert nearest(space, [["woman"], ["king"]], [["man"]], k=1)[0][0] == "queen"
 
 
@@ -87,7 +111,9 @@ def test_no_folder_no_vectors(tmp_path: Path) -> None:
 
 def test_index_finds_nearly_all(tmp_path: Path) -> None:
     centres = rng.standard_normal((50, 16))
-    table = (centres[rng.integers(0, 50, 5_000)] + 0.3 * rng.standard_normal((5_000, 16))).astype("f4")
+    table = (centres[rng.integers(0, 50, 5_000)] + 0.3 * rng.standard_normal((5_000, 16))).astype(
+        "f4"
+    )
     index = Index.build(table)
     vectors = folder_of(tmp_path / "vectors", [f"w{i}" for i in range(5_000)], table)
     index.write(tmp_path / "index", vectors)
@@ -107,10 +133,21 @@ def test_index_finds_nearly_all(tmp_path: Path) -> None:
 
 def test_evaluation_is_gensims(tmp_path: Path) -> None:
     """On vectors of the words of the sets, so that all is covered and some answers are right."""
-    sections = [Section(section.name, section.questions[:60]) for section in read_analogies(Path(datapath("questions-words.txt")))[:4]]
+    sections = [
+        Section(section.name, section.questions[:60])
+        for section in read_analogies(Path(datapath("questions-words.txt")))[:4]
+    ]
     pairs = read_pairs(Path(datapath("wordsim353.tsv")))
-    words = list(dict.fromkeys([word for section in sections for question in section.questions for word in question]))
-    words += [word for word in dict.fromkeys(word for a, b, _ in pairs for word in (a, b)) if word not in words]
+    words = list(
+        dict.fromkeys(
+            [word for section in sections for question in section.questions for word in question]
+        )
+    )
+    words += [
+        word
+        for word in dict.fromkeys(word for a, b, _ in pairs for word in (a, b))
+        if word not in words
+    ]
     rows = rng.standard_normal((len(words), 12))
     for section in sections:
         for number, (a, b, c, d) in enumerate(section.questions):
@@ -120,32 +157,55 @@ def test_evaluation_is_gensims(tmp_path: Path) -> None:
     ours = evaluate(folder_of(tmp_path / "vectors", words, rows), sections, {"WordSim-353": pairs})
     keyed = KeyedVectors(12)
     keyed.add_vectors(words, rows.astype("f4"))
-    lines = [line for section in sections for line in (f": {section.name}", *map(" ".join, section.questions))]
+    lines = [
+        line
+        for section in sections
+        for line in (f": {section.name}", *map(" ".join, section.questions))
+    ]
     (tmp_path / "questions.txt").write_text("\n".join(lines))
     accuracy, theirs = keyed.evaluate_word_analogies(str(tmp_path / "questions.txt"))
     assert 0.1 < accuracy < 0.9 and ours["analogies"]["all"]["accuracy"] == pytest.approx(accuracy)
     for section in theirs[:-1]:
         assert ours["analogies"][section["section"]]["correct"] == len(section["correct"])
     _, spearman, oov = keyed.evaluate_word_pairs(datapath("wordsim353.tsv"))
-    assert oov == 0 and ours["similarities"]["WordSim-353"]["spearman"] == pytest.approx(spearman[0], abs=1e-4)
+    assert oov == 0 and ours["similarities"]["WordSim-353"]["spearman"] == pytest.approx(
+        spearman[0], abs=1e-4
+    )
 
 
 def test_evaluation_of_unknown_words_covers_nothing(space: WordVectors) -> None:
     scores = evaluate(space, [Section("s", [["a", "b", "c", "d"]])], {"p": [("a", "b", 1.0)]})
-    assert scores["analogies"]["all"] == {"accuracy": None, "correct": 0, "covered": 0, "questions": 1}
+    assert scores["analogies"]["all"] == {
+        "accuracy": None,
+        "correct": 0,
+        "covered": 0,
+        "questions": 1,
+    }
     assert scores["similarities"]["p"] == {"spearman": None, "covered": 0, "pairs": 1}
 
 
 def test_pruned_tables_answer_with_the_word_whose_row_it_is(tmp_path: Path) -> None:
     rows = np.eye(4)[[0, 1, 2, 0, 1]] + 0.01 * np.arange(5)[:, None]
-    write_folder(tmp_path / "v", [([b"said", b"told", b"far", b"says", b"tells"], rows.astype("f4"))], 4, prune=3)
+    write_folder(
+        tmp_path / "v",
+        [([b"said", b"told", b"far", b"says", b"tells"], rows.astype("f4"))],
+        4,
+        prune=3,
+    )
     vectors = read_folder(tmp_path / "v")
-    assert nearest(vectors, [["says"]], k=1)[0][0] == "said" and nearest(vectors, [["said"]], k=1)[0][0] != "said"
-    scores = evaluate(vectors, [], {"p": [("says", "tells", 1.0), ("said", "told", 2.0), ("far", "says", 3.0)]})
+    assert (
+        nearest(vectors, [["says"]], k=1)[0][0] == "said"
+        and nearest(vectors, [["said"]], k=1)[0][0] != "said"
+    )
+    scores = evaluate(
+        vectors, [], {"p": [("says", "tells", 1.0), ("said", "told", 2.0), ("far", "says", 3.0)]}
+    )
     assert scores["similarities"]["p"]["covered"] == 3
 
 
-def test_evaluation_keeps_to_the_most_frequent_words(space: WordVectors, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluation_keeps_to_the_most_frequent_words(
+    space: WordVectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(evaluating, "MOST_WORDS", 10)
     scores = evaluate(space, [], {"p": [("town1", "town2", 1.0), ("town1", "king", 1.0)]})
     assert scores["similarities"]["p"]["covered"] == 1
@@ -166,16 +226,31 @@ def test_classify_finds_the_class(space: WordVectors, tmp_path: Path) -> None:
     scores = classifier.cross_validate()
     members = classifier.members()
     assert classifier.missing == ["durian"]
-    assert scores["average_precision"] > 0.4 and {"p", "r", "f", "c", "average_precision_of_mean"} <= set(scores)
+    assert scores["average_precision"] > 0.4 and {
+        "p",
+        "r",
+        "f",
+        "c",
+        "average_precision_of_mean",
+    } <= set(scores)
     others = [member for member in members if not member.example]
     assert len(members) - len(others) == 8
     found = against(members, [f"Fruit_{i}" for i in range(40)], classifier)
     assert found["gold"] == 32 and found["gold_r"] > 0.8 and found["gold_p"] > 0.5
-    assert [member.score for member in members] == sorted((member.score for member in members), reverse=True)
+    assert [member.score for member in members] == sorted(
+        (member.score for member in members), reverse=True
+    )
     few = classifier.members(12)
-    assert sum(member.example for member in few) == 8 and [member for member in few if not member.example] == others[:4]
+    assert (
+        sum(member.example for member in few) == 8
+        and [member for member in few if not member.example] == others[:4]
+    )
     patterns = to_patterns(members[:3], "FRUIT", load_nlp("en"), lower=False)
-    assert patterns[0] == {"label": "FRUIT", "pattern": members[0].word.replace("_", " "), "id": "vectors"}
+    assert patterns[0] == {
+        "label": "FRUIT",
+        "pattern": members[0].word.replace("_", " "),
+        "id": "vectors",
+    }
     lower = to_patterns(members[:1], "FRUIT", load_nlp("en"), lower=True)
     assert lower[0]["pattern"] == [{"LOWER": token.lower()} for token in members[0].word.split("_")]
     srsly.write_jsonl(tmp_path / "patterns.jsonl", patterns + lower)
@@ -183,19 +258,29 @@ def test_classify_finds_the_class(space: WordVectors, tmp_path: Path) -> None:
 
 
 def test_too_few_examples(space: WordVectors, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"only 2 of the 3 examples have vectors in .*: give 5 or more"):
+    with pytest.raises(
+        ValueError, match=r"only 2 of the 3 examples have vectors in .*: give 5 or more"
+    ):
         Classifier(space, ["town1", "town2", "nowhere"], 1_000)
     with pytest.raises(ValueError, match="only 3 words are left that are no examples"):
         Classifier(space, [f"town{i}" for i in range(8)], 11)
     members = Classifier(space, [f"Fruit {i}" for i in range(8)], 40).members()
-    assert sum(member.example for member in members) == 8, "examples are members wherever they stand in the table"
+    assert sum(member.example for member in members) == 8, (
+        "examples are members wherever they stand in the table"
+    )
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match="no words in it"):
         read_words(tmp_path / "empty.txt")
 
 
 def test_plot_keeps_groups_apart(space: WordVectors) -> None:
-    known, missing = known_words(space, {"towns": [f"town{i}" for i in range(30)], "fruit": [f"Fruit_{i}" for i in range(30)] + ["durian"]})
+    known, missing = known_words(
+        space,
+        {
+            "towns": [f"town{i}" for i in range(30)],
+            "fruit": [f"Fruit_{i}" for i in range(30)] + ["durian"],
+        },
+    )
     assert missing == ["durian"] and len(known["fruit"]) == 30
     places = project(space.vectors([word for words in known.values() for word in words]))
     towns, fruit = places[:30], places[30:]
@@ -204,8 +289,13 @@ def test_plot_keeps_groups_apart(space: WordVectors) -> None:
     figure = draw(known, places, "title")
     labels = [text.get_text() for text in figure.axes[0].texts]
     again = draw(known, places, "title")
-    assert [text.get_position() for text in figure.axes[0].texts] == [text.get_position() for text in again.axes[0].texts]
-    assert len([label for label in labels if label]) == 60 and len(figure.axes[0].get_legend().get_texts()) == 2
+    assert [text.get_position() for text in figure.axes[0].texts] == [
+        text.get_position() for text in again.axes[0].texts
+    ]
+    assert (
+        len([label for label in labels if label]) == 60
+        and len(figure.axes[0].get_legend().get_texts()) == 2
+    )
 
 
 def test_groups_that_are_none(space: WordVectors, tmp_path: Path) -> None:
@@ -217,9 +307,16 @@ def test_groups_that_are_none(space: WordVectors, tmp_path: Path) -> None:
 
 
 def test_rank_orders_by_cosine(space: WordVectors) -> None:
-    names = {"Fruit_1": ["Fruit_1", "town5"], "town1": ["town1"], "second name": ["unheard", "town2"], "none": ["unheard"]}
+    names = {
+        "Fruit_1": ["Fruit_1", "town5"],
+        "town1": ["town1"],
+        "second name": ["unheard", "town2"],
+        "none": ["unheard"],
+    }
     found = rank(space, names, "town3, town4")
-    assert {name for name, _ in found} == {"Fruit_1", "town1", "second name"} and found[-1][0] == "Fruit_1"
+    assert {name for name, _ in found} == {"Fruit_1", "town1", "second name"} and found[-1][
+        0
+    ] == "Fruit_1"
     assert len(draw_ranking(found, "town3").axes[0].patches) == 3
     with pytest.raises(ValueError, match="none of the 1 names has a vector"):
         rank(space, {"none": ["unheard"]}, "town1")
@@ -227,13 +324,23 @@ def test_rank_orders_by_cosine(space: WordVectors) -> None:
 
 def square(x: int, iso: str) -> dict[str, object]:
     ring = [[x, 0], [x + 1, 0], [x + 1, 1], [x, 1], [x, 0]]
-    return {"type": "Feature", "id": iso, "properties": {"name": iso}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+    return {
+        "type": "Feature",
+        "id": iso,
+        "properties": {"name": iso},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
 
 
 def test_map_paints_the_countries_that_have_vectors(space: WordVectors, tmp_path: Path) -> None:
     features = [square(0, "AAA"), square(2, "BBB"), square(4, "CCC")]
-    (tmp_path / "w.geo.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
-    lines = [{"text": "town1", "iso": "AAA"}, {"text": "nowhere", "iso": "BBB", "aliases": ["town2"]}]
+    (tmp_path / "w.geo.json").write_text(
+        json.dumps({"type": "FeatureCollection", "features": features})
+    )
+    lines = [
+        {"text": "town1", "iso": "AAA"},
+        {"text": "nowhere", "iso": "BBB", "aliases": ["town2"]},
+    ]
     srsly.write_jsonl(tmp_path / "c.jsonl", lines)
     cosines = dict(rank(space, read_countries(tmp_path / "c.jsonl"), "town3"))
     assert set(cosines) == {"AAA", "BBB"}
@@ -252,7 +359,9 @@ def test_attr_is_kept_where_spacy_forgets_it(tmp_path: Path) -> None:
     write_folder(tmp_path / "vectors", [([b"apple"], np.ones((1, 3), "f4"))], 3, attr="LOWER")
     nlp = load_nlp(str(tmp_path / "vectors"))
     nlp.to_disk(tmp_path / "saved")
-    assert not load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector, "spaCy keeps the attribute now: keep_attr can go"
+    assert not load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector, (
+        "spaCy keeps the attribute now: keep_attr can go"
+    )
     keep_attr(tmp_path / "saved", tmp_path / "vectors")
     assert load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector
 
@@ -260,21 +369,42 @@ def test_attr_is_kept_where_spacy_forgets_it(tmp_path: Path) -> None:
 def test_words_that_look_like_markup_are_printed_as_they_are(tmp_path: Path) -> None:
     folder_of(tmp_path / "v", ["a", "[/b]", "[red]", ":heart:", "$^$"], np.eye(5) + 1)
     done = run_module(ROOT, "scripts.vectors", "nearest", str(tmp_path / "v"), "a")
-    assert done.returncode == 0 and all(word in done.stdout for word in ("[/b]", "[red]", ":heart:", "$^$"))
+    assert done.returncode == 0 and all(
+        word in done.stdout for word in ("[/b]", "[red]", ":heart:", "$^$")
+    )
     (tmp_path / "m.txt").write_text("[/b]\n$^$\n")
     done = run_module(
-        ROOT, "scripts.vectors", "rank", str(tmp_path / "v"), str(tmp_path), "--members", str(tmp_path / "m.txt"), "--term", "a"
+        ROOT,
+        "scripts.vectors",
+        "rank",
+        str(tmp_path / "v"),
+        str(tmp_path),
+        "--members",
+        str(tmp_path / "m.txt"),
+        "--term",
+        "a",
     )
     assert done.returncode == 0 and (tmp_path / "ranking.png").exists(), done.stderr
 
 
 def test_commands_print_json(space: WordVectors, tmp_path: Path) -> None:
-    done = run_module(ROOT, "scripts.vectors", "nearest", str(space.path), "king", "--k", "3", "--json")
-    assert len(json.loads(done.stdout)) == 3 and set(json.loads(done.stdout)[0]) == {"word", "cosine"}
-    done = run_module(ROOT, "scripts.vectors", "analogy", str(space.path), "man", "woman", "king", "--json")
+    done = run_module(
+        ROOT, "scripts.vectors", "nearest", str(space.path), "king", "--k", "3", "--json"
+    )
+    assert len(json.loads(done.stdout)) == 3 and set(json.loads(done.stdout)[0]) == {
+        "word",
+        "cosine",
+    }
+    done = run_module(
+        ROOT, "scripts.vectors", "analogy", str(space.path), "man", "woman", "king", "--json"
+    )
     assert json.loads(done.stdout)[0]["word"] == "queen"
     done = run_module(ROOT, "scripts.vectors", "nearest", str(space.path), "quen")
-    assert done.returncode == 1 and done.stderr.startswith("Error: no vector for 'quen'") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 1
+        and done.stderr.startswith("Error: no vector for 'quen'")
+        and done.stderr.count("\n") == 1
+    )
 
 
 def test_a_map_of_the_real_world() -> None:

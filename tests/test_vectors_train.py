@@ -33,9 +33,14 @@ def sentences(nlp: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_texts_become_spacys_tokens_a_sentence_a_line(nlp: Any, tmp_path: Path) -> None:
-    srsly.write_jsonl(tmp_path / "t.jsonl", [{"text": "It's  fine. The Pixel\u00a07 isn't!"}, {"text": ""}, {"text": "Alone"}])
+    srsly.write_jsonl(
+        tmp_path / "t.jsonl",
+        [{"text": "It's  fine. The Pixel\u00a07 isn't!"}, {"text": ""}, {"text": "Alone"}],
+    )
     skipped = Skipped()
-    counts = write_sentences(tmp_path / "s.txt", from_texts(tmp_path / "t.jsonl", nlp, False, skipped))
+    counts = write_sentences(
+        tmp_path / "s.txt", from_texts(tmp_path / "t.jsonl", nlp, False, skipped)
+    )
     assert (tmp_path / "s.txt").read_text("utf8") == "It 's fine .\nThe Pixel 7 is n't !\n"
     assert counts == {"sentences": 2, "tokens": 10} and skipped.counts() == {"empty": 1}
 
@@ -43,7 +48,11 @@ def test_texts_become_spacys_tokens_a_sentence_a_line(nlp: Any, tmp_path: Path) 
 def test_sessions_are_lists_of_ids(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('["x1", 7, "z"]\n\n["x1", "q"]\n')
     (tmp_path / "b.txt").write_text("x1 z\n")
-    assert [line for line in from_sessions(tmp_path) if line] == [["x1", "7", "z"], ["x1", "q"], ["x1", "z"]]
+    assert [line for line in from_sessions(tmp_path) if line] == [
+        ["x1", "7", "z"],
+        ["x1", "q"],
+        ["x1", "z"],
+    ]
     for bad in ('{"items": []}', '["a b"]', "[1"):
         (tmp_path / "a.jsonl").write_text(bad)
         with pytest.raises(ValueError, match=r"a\.jsonl:1: no session"):
@@ -63,7 +72,10 @@ def test_nothing_to_learn_from(tmp_path: Path) -> None:
 
 
 def test_long_sentences_are_cut_where_gensim_would_stop(tmp_path: Path) -> None:
-    assert write_sentences(tmp_path / "s.txt", [["a"] * 25_000]) == {"sentences": 3, "tokens": 25_000}
+    assert write_sentences(tmp_path / "s.txt", [["a"] * 25_000]) == {
+        "sentences": 3,
+        "tokens": 25_000,
+    }
 
 
 def test_gensims_texts_are_real(nlp: Any) -> None:
@@ -78,7 +90,9 @@ def test_bad_lines_are_named_or_skipped(nlp: Any, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"t\.jsonl:2: broken JSON.*--skip-bad"):
         list(from_texts(tmp_path / "t.jsonl", nlp, True, Skipped()))
     skipped = Skipped()
-    assert list(from_texts(tmp_path / "t.jsonl", nlp, True, skipped, skip_bad=True)) == [["one", "two"]]
+    assert list(from_texts(tmp_path / "t.jsonl", nlp, True, skipped, skip_bad=True)) == [
+        ["one", "two"]
+    ]
     assert skipped.counts() == {"broken JSON": 1}
 
 
@@ -92,14 +106,26 @@ def test_phrases_are_joined(tmp_path: Path) -> None:
 def test_trained_vectors_are_gensims(sentences: Path, tmp_path: Path) -> None:
     """Epochs one by one, with checkpoints between, are what gensim does in one go."""
     ours = train(sentences, tmp_path / "checkpoint", SMALL)
-    same = {"sg": 1, "vector_size": 16, "window": 10, "epochs": 3, "min_count": 2, "seed": 0, "workers": 1}
+    same = {
+        "sg": 1,
+        "vector_size": 16,
+        "window": 10,
+        "epochs": 3,
+        "min_count": 2,
+        "seed": 0,
+        "workers": 1,
+    }
     theirs = Word2Vec(corpus_file=str(sentences), **same, alpha=FIRST_ALPHA, min_alpha=LAST_ALPHA)
     assert ours.wv.index_to_key == theirs.wv.index_to_key
     assert np.allclose(ours.wv.vectors, theirs.wv.vectors, atol=1e-4)
-    assert len(ours.quicksilver["losses"]) == 3 and ours.quicksilver["losses"] == sorted(ours.quicksilver["losses"], reverse=True)
+    assert len(ours.quicksilver["losses"]) == 3 and ours.quicksilver["losses"] == sorted(
+        ours.quicksilver["losses"], reverse=True
+    )
 
 
-def test_a_killed_training_goes_on_and_ends_the_same(sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_training_goes_on_and_ends_the_same(
+    sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = finish_in(tmp_path / "whole", sentences)
     real, calls = training.new_folder, []
 
@@ -133,7 +159,9 @@ def test_a_damaged_checkpoint_is_not_taken(sentences: Path, tmp_path: Path) -> N
 
 def test_a_checkpoint_of_other_settings_is_not_taken(sentences: Path, tmp_path: Path) -> None:
     train(sentences, tmp_path / "checkpoint", SMALL)
-    other = train(sentences, tmp_path / "checkpoint", Settings(vector_size=8, epochs=1, min_count=2))
+    other = train(
+        sentences, tmp_path / "checkpoint", Settings(vector_size=8, epochs=1, min_count=2)
+    )
     assert other.vector_size == 8 and other.quicksilver["epochs"] == 1
 
 
@@ -141,7 +169,9 @@ def test_products_of_the_same_sessions_are_near(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     lines = [list(random.choice(10, 6) + (10 if number % 2 else 0)) for number in range(2_000)]
     write_sentences(tmp_path / "s.txt", [[f"p{item}" for item in line] for line in lines])
-    model = train(tmp_path / "s.txt", tmp_path / "c", Settings(algorithm="cbow", vector_size=8, epochs=5))
+    model = train(
+        tmp_path / "s.txt", tmp_path / "c", Settings(algorithm="cbow", vector_size=8, epochs=5)
+    )
     finish(model, tmp_path / "vectors", tmp_path / "c", lang="xx", attr="ORTH")
     found = [word for word, _ in nearest(read_folder(tmp_path / "vectors"), [["p3"]], k=9)]
     assert set(found) == {f"p{item}" for item in range(10)} - {"p3"}
@@ -149,6 +179,16 @@ def test_products_of_the_same_sessions_are_near(tmp_path: Path) -> None:
 
 def test_the_command_shows_progress_and_loss(sentences: Path, tmp_path: Path) -> None:
     done = run_module(
-        ROOT, "scripts.vectors", "train", str(sentences), str(tmp_path / "v"), "--epochs", "2", "--vector-size", "8", "--window", "2"
+        ROOT,
+        "scripts.vectors",
+        "train",
+        str(sentences),
+        str(tmp_path / "v"),
+        "--epochs",
+        "2",
+        "--vector-size",
+        "8",
+        "--window",
+        "2",
     )
     assert done.returncode == 0 and "epoch 2 of 2: loss" in done.stdout and "width 8" in done.stdout

@@ -70,7 +70,13 @@ def create_keras_textcat(
     Raises:
         ValueError: "TensorFlow is not installed ...", "... no static vectors ...", "... vectors of width ...", once it runs.
     """
-    settings: dict[str, Any] = {"exclusive": exclusive_classes, "network": network, "embeddings": embeddings, "rows": rows, "width": width}
+    settings: dict[str, Any] = {
+        "exclusive": exclusive_classes,
+        "network": network,
+        "embeddings": embeddings,
+        "rows": rows,
+        "width": width,
+    }
     settings |= {"hidden": hidden, "windows": windows, "dropout": dropout}
     return Model(
         "keras_textcat",
@@ -81,17 +87,33 @@ def create_keras_textcat(
     )
 
 
-def init(model: Model[InT, OutT], X: InT | None = None, Y: OutT | None = None, *, settings: dict[str, Any]) -> None:
+def init(
+    model: Model[InT, OutT],
+    X: InT | None = None,
+    Y: OutT | None = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
     """Build the network, once the number of labels and the vectors are known."""
     if Y is not None and model.has_dim("nO") is None:
         model.set_dim("nO", Y.shape[1])
-    table = None if settings["embeddings"] == "learned" else table_of(X or [], settings["embeddings"])
-    seeds = [int(seed) for seed in np.random.randint(2**31 - 1, size=64)]  # spaCy has seeded numpy by training.seed
+    table = (
+        None if settings["embeddings"] == "learned" else table_of(X or [], settings["embeddings"])
+    )
+    seeds = [
+        int(seed) for seed in np.random.randint(2**31 - 1, size=64)
+    ]  # spaCy has seeded numpy by training.seed
     model.shims[0]._model = build_network(settings, model.get_dim("nO"), table, seeds)
 
 
 def forward(
-    model: Model[InT, OutT], docs: InT, is_train: bool, *, embeddings: Embeddings, rows: int, max_length: int
+    model: Model[InT, OutT],
+    docs: InT,
+    is_train: bool,
+    *,
+    embeddings: Embeddings,
+    rows: int,
+    max_length: int,
 ) -> tuple[OutT, Callable[[OutT], InT]]:
     """Scores of Docs, (n_docs, n_labels)."""
     shim: Any = model.shims[0]
@@ -127,7 +149,9 @@ def to_arrays(docs: InT, embeddings: Embeddings, rows: int, max_length: int) -> 
     lengths = np.asarray([len(part) for part in keys], dtype="i8")
     mask = np.arange(max(lengths.max(initial=0), 1)) < lengths[:, None]
     arrays = []
-    for values in _rows_of(np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows):
+    for values in _rows_of(
+        np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows
+    ):
         words = np.zeros((*mask.shape, *values.shape[1:]), dtype=values.dtype)
         words[mask] = values
         arrays.append(words)
@@ -135,7 +159,9 @@ def to_arrays(docs: InT, embeddings: Embeddings, rows: int, max_length: int) -> 
     return [*arrays, mask]
 
 
-def _rows_of(keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int) -> list[NDArray[Any]]:
+def _rows_of(
+    keys: NDArray[Any], docs: InT, embeddings: Embeddings, rows: int
+) -> list[NDArray[Any]]:
     if embeddings == "learned":  # the two halves of a 64-bit hash are two hashes
         halves = (keys & np.uint64(0xFFFFFFFF), keys >> np.uint64(32))
         return [(half % np.uint64(rows - 1) + np.uint64(1)).astype("i4") for half in halves]
@@ -157,9 +183,13 @@ def table_of(docs: InT, embeddings: Embeddings) -> NDArray[np.float32]:
     """
     vectors = docs[0].vocab.vectors if docs else None
     if vectors is None or not vectors.size:
-        raise ValueError(f"embeddings is {embeddings}, but the pipeline has no static vectors: {OWN_VOCAB}")
+        raise ValueError(
+            f"embeddings is {embeddings}, but the pipeline has no static vectors: {OWN_VOCAB}"
+        )
     if vectors.mode != "default":
-        raise ValueError(f"embeddings is {embeddings}, but floret vectors have no row for each word: give a plain table of vectors")
+        raise ValueError(
+            f"embeddings is {embeddings}, but floret vectors have no row for each word: give a plain table of vectors"
+        )
     return np.asarray(get_array_ops(vectors.data).to_numpy(vectors.data), dtype="f4")
 
 
@@ -182,9 +212,13 @@ def tensorflow() -> Any:
         what = "-r requirements-keras.txt -c constraints.txt" if is_project else "tensorflow"
         raise ValueError(f"TensorFlow is not installed: pip install {what}") from None
     if (backend := keras.backend.backend()) != "tensorflow":
-        raise ValueError(f"Keras runs on {backend}, not on TensorFlow: set KERAS_BACKEND=tensorflow")
+        raise ValueError(
+            f"Keras runs on {backend}, not on TensorFlow: set KERAS_BACKEND=tensorflow"
+        )
     if os.getpid() != PROCESS:
-        raise ValueError("TensorFlow hangs in a forked process: use n_process=1, or multiprocessing.set_start_method('spawn')")
+        raise ValueError(
+            "TensorFlow hangs in a forked process: use n_process=1, or multiprocessing.set_start_method('spawn')"
+        )
     return tf
 
 
@@ -201,7 +235,9 @@ def _no_stderr() -> Iterator[None]:
         os.close(nothing)
 
 
-def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None, seeds: list[int]) -> Any:
+def build_network(
+    settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None, seeds: list[int]
+) -> Any:
     """The Keras model: layers of Keras alone, so that a file of it loads with safe_mode; each named, so that files are the same.
 
     Args:
@@ -219,29 +255,50 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
     words, x = _embed(settings, table, next(seed))
     mask = keras.Input((None,), dtype="bool", name="mask")
     real = layers.Reshape((-1, 1), name="real")(layers.Rescaling(1.0, name="as_floats")(mask))
-    x = layers.Multiply(name="embedded")([layers.Dropout(dropout, seed=next(seed), name="drop_words")(x), real])
+    x = layers.Multiply(name="embedded")(
+        [layers.Dropout(dropout, seed=next(seed), name="drop_words")(x), real]
+    )
 
     def start() -> Any:
         return keras.initializers.GlorotUniform(seed=next(seed))
 
     if settings["network"] == "bilstm":
         orthogonal = keras.initializers.Orthogonal(seed=next(seed))
-        lstm = layers.LSTM(hidden, return_sequences=True, kernel_initializer=start(), recurrent_initializer=orthogonal, name="lstm")
-        x = layers.GlobalAveragePooling1D(name="mean")(layers.Bidirectional(lstm, name="bilstm")(x, mask=mask), mask=mask)
+        lstm = layers.LSTM(
+            hidden,
+            return_sequences=True,
+            kernel_initializer=start(),
+            recurrent_initializer=orthogonal,
+            name="lstm",
+        )
+        x = layers.GlobalAveragePooling1D(name="mean")(
+            layers.Bidirectional(lstm, name="bilstm")(x, mask=mask), mask=mask
+        )
     else:
         found = []
         for number, size in enumerate(settings["windows"]):
-            filters = layers.Conv1D(hidden, size, padding="same", activation="relu", kernel_initializer=start(), name=f"filters_{number}")
+            filters = layers.Conv1D(
+                hidden,
+                size,
+                padding="same",
+                activation="relu",
+                kernel_initializer=start(),
+                name=f"filters_{number}",
+            )
             masked = layers.Multiply(name=f"masked_{number}")([filters(x), real])
             found.append(layers.GlobalMaxPooling1D(name=f"highest_{number}")(masked))
         x = layers.Concatenate(name="features")(found) if len(found) > 1 else found[0]
     x = layers.Dropout(dropout, seed=next(seed), name="drop_features")(x)
     logits = layers.Dense(n_labels, kernel_initializer=start(), name="logits")(x)
-    scores = layers.Activation("softmax" if settings["exclusive"] else "sigmoid", name="scores")(logits)
+    scores = layers.Activation("softmax" if settings["exclusive"] else "sigmoid", name="scores")(
+        logits
+    )
     return keras.Model([*words, mask], scores, name="textcat")
 
 
-def _embed(settings: dict[str, Any], table: NDArray[np.float32] | None, seed: int) -> tuple[list[Any], Any]:
+def _embed(
+    settings: dict[str, Any], table: NDArray[np.float32] | None, seed: int
+) -> tuple[list[Any], Any]:
     """The inputs that stand for words, and their embeddings (n_docs, length, width)."""
     import keras
     from keras import layers
@@ -251,12 +308,16 @@ def _embed(settings: dict[str, Any], table: NDArray[np.float32] | None, seed: in
         return [vectors], vectors
     names = ("first", "second") if table is None else ("words",)
     words = [keras.Input((None,), dtype="int32", name=name) for name in names]
-    n_rows, width = (settings["rows"], settings["width"]) if table is None else (len(table) + 1, table.shape[1])
+    n_rows, width = (
+        (settings["rows"], settings["width"]) if table is None else (len(table) + 1, table.shape[1])
+    )
     uniform = keras.initializers.RandomUniform(-SPREAD, SPREAD, seed=seed)
     embed = layers.Embedding(n_rows, width, embeddings_initializer=uniform, name="embed")
     found = [embed(word) for word in words]
     if table is not None:
-        embed.set_weights([np.concatenate([np.zeros_like(table[:1]), table])])  # the first row is for words without a vector
+        embed.set_weights(
+            [np.concatenate([np.zeros_like(table[:1]), table])]
+        )  # the first row is for words without a vector
     return words, layers.Add(name="sum")(found) if len(found) > 1 else found[0]
 
 
@@ -275,13 +336,23 @@ class KerasShim(Shim):
     def check(self, docs: InT, words: NDArray[Any]) -> None:
         """Refuse what another vocab gives."""
         if (model := self._model) is None:
-            raise ValueError("the Keras model is not there yet: initialize or load the pipeline first")
+            raise ValueError(
+                "the Keras model is not there yet: initialize or load the pipeline first"
+            )
         embed = model.get_layer("embed") if model.inputs[0].name != "vectors" else None
         width = embed.output_dim if embed else model.inputs[0].shape[2]
-        if docs and model.inputs[0].name != "first" and (given := docs[0].vocab.vectors.shape[1]) != width:
-            raise ValueError(f"vectors of width {given}, but the Keras model was trained with width {width}: {OWN_VOCAB}")
+        if (
+            docs
+            and model.inputs[0].name != "first"
+            and (given := docs[0].vocab.vectors.shape[1]) != width
+        ):
+            raise ValueError(
+                f"vectors of width {given}, but the Keras model was trained with width {width}: {OWN_VOCAB}"
+            )
         if embed and words.max(initial=0) >= embed.input_dim:
-            raise ValueError(f"more vectors than the {embed.input_dim - 1} that the Keras model was trained with: {OWN_VOCAB}")
+            raise ValueError(
+                f"more vectors than the {embed.input_dim - 1} that the Keras model was trained with: {OWN_VOCAB}"
+            )
 
     def _graphs(self) -> tuple[Any, ...]:
         """(predict, train): the model as two graphs, traced once, that hold for any number and length of texts."""
@@ -290,7 +361,9 @@ class KerasShim(Shim):
             both = type(model)(model.inputs, [model.get_layer("logits").output, model.output])
             signature = [tf.TensorSpec(part.shape, part.dtype) for part in model.inputs]
             predict = tf.function(lambda *arrays: model(list(arrays)), signature, autograph=False)
-            train = tf.function(lambda *arrays: both(list(arrays), training=True), signature, autograph=False)
+            train = tf.function(
+                lambda *arrays: both(list(arrays), training=True), signature, autograph=False
+            )
             self._traced = (model, predict.get_concrete_function(), train.get_concrete_function())
         return self._traced[1:]
 
@@ -299,7 +372,9 @@ class KerasShim(Shim):
         tf, (run, _) = tensorflow(), self._graphs()
         return run(*map(tf.constant, fwd_args)).numpy()
 
-    def begin_update(self, fwd_args: list[NDArray[Any]]) -> tuple[NDArray[np.float32], Callable[[NDArray[Any]], InT]]:
+    def begin_update(
+        self, fwd_args: list[NDArray[Any]]
+    ) -> tuple[NDArray[np.float32], Callable[[NDArray[Any]], InT]]:
         """Scores, and what takes the gradient of the logits and keeps that of the weights for `finish_update`."""
         tf, (_, run) = tensorflow(), self._graphs()
         variables = [variable.value for variable in self._model.trainable_variables]
@@ -308,9 +383,15 @@ class KerasShim(Shim):
             logits, scores = run(*map(tf.constant, fwd_args))
 
         def backprop(gradient: NDArray[Any]) -> InT:
-            found = tape.gradient(logits, variables, output_gradients=tf.constant(gradient, dtype="float32"))
+            found = tape.gradient(
+                logits, variables, output_gradients=tf.constant(gradient, dtype="float32")
+            )
             dense = [np.array(tf.convert_to_tensor(part)) for part in found]
-            self._gradients = dense if self._gradients is None else [a + b for a, b in zip(self._gradients, dense)]
+            self._gradients = (
+                dense
+                if self._gradients is None
+                else [a + b for a, b in zip(self._gradients, dense)]
+            )
             return []
 
         return scores.numpy(), backprop
@@ -325,7 +406,15 @@ class KerasShim(Shim):
     @contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
         """The weights that an optimizer keeps, such as averages, for as long as the block lasts."""
-        given = [variable for variable in self._model.trainable_variables if (self.id, variable.path) in params] if self._model else []
+        given = (
+            [
+                variable
+                for variable in self._model.trainable_variables
+                if (self.id, variable.path) in params
+            ]
+            if self._model
+            else []
+        )
         before = [np.array(variable.value) for variable in given]
         for variable in given:
             variable.assign(params[(self.id, variable.path)])
@@ -356,8 +445,12 @@ class KerasShim(Shim):
             path.write_bytes(data)
             try:
                 self._model = load_model(path, compile=False, safe_mode=True) if data else None
-            except Exception as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
-                what = f"the Keras model is damaged, or made by a newer Keras ({type(error).__name__})"
+            except (
+                Exception
+            ) as error:  # zipfile, h5py, json and Keras each raise their own on damaged bytes
+                what = (
+                    f"the Keras model is damaged, or made by a newer Keras ({type(error).__name__})"
+                )
                 raise ValueError(f"{what}: train or install the pipeline again") from None
         return self
 
@@ -377,7 +470,10 @@ def keras_bytes(model: Any) -> bytes:
 def _fixed(data: bytes) -> bytes:
     """A .keras file (a zip) without what differs from run to run: dates, and addresses of objects in memory."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as old,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as new,
+    ):
         for name in sorted(old.namelist()):
             content = old.read(name)
             if name.endswith(".json"):

@@ -78,10 +78,14 @@ class SentenceSentiment(Pipe):
         """
         if not cats_labels(sentiment):
             has = ", ".join(sentiment.pipe_names) or "nothing"
-            raise ValueError(f"the sentiment pipeline sets no doc.cats (it has {has}): give one with a trained textcat")
+            raise ValueError(
+                f"the sentiment pipeline sets no doc.cats (it has {has}): give one with a trained textcat"
+            )
         self.sentiment = sentiment
 
-    def initialize(self, get_examples: Any, *, nlp: Language | None = None, pipeline: str | None = None) -> None:
+    def initialize(
+        self, get_examples: Any, *, nlp: Language | None = None, pipeline: str | None = None
+    ) -> None:
         """Load the pipeline that [initialize.components.sentence_sentiment] names."""
         if pipeline:
             self.set_pipeline(load_model(pipeline))
@@ -103,10 +107,14 @@ class SentenceSentiment(Pipe):
             yield from docs
 
     def _judge(self, docs: list[Doc], sentiment: Language) -> None:
-        wanted: dict[tuple[int, int, int], list[Span]] = {}  # Doc, first token, token after the last -> entities that get its sentiment
+        wanted: dict[
+            tuple[int, int, int], list[Span]
+        ] = {}  # Doc, first token, token after the last -> entities that get its sentiment
         for number, doc in enumerate(docs):
             if len(doc) and not doc.has_annotation("SENT_START"):
-                raise ValueError(f"{self.name} needs sentences, which no component sets: put a sentencizer before it")
+                raise ValueError(
+                    f"{self.name} needs sentences, which no component sets: put a sentencizer before it"
+                )
             # Sentences first: a sentence that is nothing but an entity shares its place, and the passage counts more.
             for sentence in [] if self.only_entities else doc.sents:
                 wanted[number, sentence.start, sentence.end] = []
@@ -114,21 +122,34 @@ class SentenceSentiment(Pipe):
                 wanted.setdefault((number, passage.start, passage.end), []).extend(ents)
         pieces = [(docs[number][start:end], ents) for (number, start, end), ents in wanted.items()]
         pieces = [(piece, ents) for piece, ents in pieces if piece.text.strip()]
-        for judged, (piece, ents) in zip(sentiment.pipe(piece.text.strip() for piece, _ in pieces), pieces):
+        for judged, (piece, ents) in zip(
+            sentiment.pipe(piece.text.strip() for piece, _ in pieces), pieces
+        ):
             for span in (piece, *ents):
                 span._.sentiment = dict(judged.cats)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The settings and the sentiment pipeline as bytes."""
         nlp = self.sentiment
-        parts = None if nlp is None else {"config": nlp.config.to_bytes(), "meta": srsly.json_dumps(nlp.meta), "data": nlp.to_bytes()}
+        parts = (
+            None
+            if nlp is None
+            else {
+                "config": nlp.config.to_bytes(),
+                "meta": srsly.json_dumps(nlp.meta),
+                "data": nlp.to_bytes(),
+            }
+        )
         return srsly.msgpack_dumps({"cfg": self._cfg(), "pipeline": parts})
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSentiment":
         """Load what `to_bytes` made."""
         found = srsly.msgpack_loads(data)
         if parts := found["pipeline"]:
-            nlp = load_model_from_config(Config().from_bytes(parts["config"], interpolate=False), meta=srsly.json_loads(parts["meta"]))
+            nlp = load_model_from_config(
+                Config().from_bytes(parts["config"], interpolate=False),
+                meta=srsly.json_loads(parts["meta"]),
+            )
             self.set_pipeline(nlp.from_bytes(parts["data"]))
         return self._configure(found["cfg"])
 
@@ -165,7 +186,9 @@ def cats_labels(nlp: Language) -> tuple[str, ...]:
     requires=["doc.ents"],
     default_config={"follow": 1, "only_entities": False},
 )
-def create_sentence_sentiment(nlp: Language, name: str, follow: int, only_entities: bool) -> SentenceSentiment:
+def create_sentence_sentiment(
+    nlp: Language, name: str, follow: int, only_entities: bool
+) -> SentenceSentiment:
     """A component without a sentiment pipeline yet.
 
     Args:

@@ -29,7 +29,9 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 Row = dict[str, Any]
-Matches = dict[int, list[tuple[int, int]]]  # number of a list of patterns -> (first token, token after the last) of each match
+Matches = dict[
+    int, list[tuple[int, int]]
+]  # number of a list of patterns -> (first token, token after the last) of each match
 
 WINDOW = 5
 
@@ -54,16 +56,27 @@ def _is_texts(value: Any) -> bool:
 KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "from": (lambda value: _is_text(value) or _is_texts(value), "a label or a list of labels"),
     **{key: (_is_text, "a string that is not empty") for key in ("label", "text", "id", "kb_id")},
-    "aliases": (lambda value: value == [] or _is_texts(value), "a list of strings that are not empty"),
-    **{key: (lambda value: isinstance(value, str | list), "phrases or token patterns") for key in ("mention", "context")},
-    **{key: (lambda value: type(value) is int and value >= 0, "a number of tokens") for key in ("before", "after")},
+    "aliases": (
+        lambda value: value == [] or _is_texts(value),
+        "a list of strings that are not empty",
+    ),
+    **{
+        key: (lambda value: isinstance(value, str | list), "phrases or token patterns")
+        for key in ("mention", "context")
+    },
+    **{
+        key: (lambda value: type(value) is int and value >= 0, "a number of tokens")
+        for key in ("before", "after")
+    },
     "sentence": (lambda value: isinstance(value, bool), "true or false"),
 }
 
 
 def _check_row(row: Any) -> None:
     if not isinstance(row, dict):
-        raise ValueError(f'not a row: it should look like {{"from": "GPE", "label": "CITY", "text": "Rome"}}, not {row!r}')
+        raise ValueError(
+            f'not a row: it should look like {{"from": "GPE", "label": "CITY", "text": "Rome"}}, not {row!r}'
+        )
     for key, value in row.items():
         if key not in KEYS:
             raise ValueError(f"unknown key {key!r}: the keys are {', '.join(KEYS)}")
@@ -71,8 +84,15 @@ def _check_row(row: Any) -> None:
         if not is_good(value):
             raise ValueError(f"{key!r} must be {what}, not {value!r}")
     if "from" not in row or "label" not in row:
-        raise ValueError('a row needs a "from" (the generic label) and a "label" (the specific one)')
-    for key, beside in {"aliases": "text", "before": "context", "after": "context", "sentence": "context"}.items():
+        raise ValueError(
+            'a row needs a "from" (the generic label) and a "label" (the specific one)'
+        )
+    for key, beside in {
+        "aliases": "text",
+        "before": "context",
+        "after": "context",
+        "sentence": "context",
+    }.items():
         if key in row and beside not in row:
             raise ValueError(f"{key!r} must stand beside a {beside!r}")
 
@@ -80,13 +100,19 @@ def _check_row(row: Any) -> None:
 def _token_patterns(given: Any, tokenizer: Tokenizer) -> list[list[dict[str, Any]]]:
     """Phrases and token patterns as token patterns; the one-word phrases become one, which is tried faster than many."""
     words, patterns = set(), []
-    for pattern in given if isinstance(given, list) and not all(isinstance(item, dict) for item in given) else [given]:
+    for pattern in (
+        given
+        if isinstance(given, list) and not all(isinstance(item, dict) for item in given)
+        else [given]
+    ):
         if _is_text(pattern):
             pieces = [token.lower_ for token in tokenizer(pattern.strip()) if not token.is_space]
             words.update(pieces if len(pieces) == 1 else [])
             patterns += [[{"LOWER": piece} for piece in pieces]] if len(pieces) > 1 else []
         elif not isinstance(pattern, list) or not pattern:
-            raise ValueError(f"not a pattern: {pattern!r} is neither a phrase nor a list of token patterns")
+            raise ValueError(
+                f"not a pattern: {pattern!r} is neither a phrase nor a list of token patterns"
+            )
         elif problems := validate_token_pattern(pattern):
             raise ValueError(f"the Matcher refuses {pattern}: {'; '.join(problems)}")
         else:
@@ -115,7 +141,13 @@ class _Rule:
         if (self.mention >= 0 and not inside) or (self.context >= 0 and not distances):
             return None
         longest = max((end - start for start, end in inside), default=0)
-        return "text" not in self.row, self.mention < 0, self.context < 0, -longest, min(distances, default=0)
+        return (
+            "text" not in self.row,
+            self.mention < 0,
+            self.context < 0,
+            -longest,
+            min(distances, default=0),
+        )
 
     def distances(self, ent: Span, matches: list[tuple[int, int]]) -> Iterator[int]:
         """Tokens between the entity and each match that lies in the window beside it."""
@@ -128,21 +160,36 @@ class _Rule:
 
 def _between(matches: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
     """Of sorted matches those that lie within some tokens: a long Doc must not be gone through for each entity."""
-    return [match for match in matches[bisect_left(matches, (first, 0)) : bisect_left(matches, (last, 0))] if match[1] <= last]
+    return [
+        match
+        for match in matches[bisect_left(matches, (first, 0)) : bisect_left(matches, (last, 0))]
+        if match[1] <= last
+    ]
 
 
 class _Table:
     """Rows made ready: texts in a dict, patterns in one Matcher for each generic label."""
 
-    def __init__(self, rows: Sequence[Row], names: Sequence[str], tokenizer: Tokenizer, vocab: Vocab, window: int):
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        names: Sequence[str],
+        tokenizer: Tokenizer,
+        vocab: Vocab,
+        window: int,
+    ):
         self.rows, self.names = list(rows), list(names)
         self.rules: list[_Rule] = []
-        self.by_text: dict[tuple[str, str], list[int]] = defaultdict(list)  # (generic label, text) -> rows
+        self.by_text: dict[tuple[str, str], list[int]] = defaultdict(
+            list
+        )  # (generic label, text) -> rows
         self.by_patterns: dict[tuple[str, int], list[int]] = defaultdict(
             list
         )  # (generic label, list of patterns; -1: none) -> rows without a text
         self.matchers: dict[str, Matcher] = {}
-        self.generic: dict[str, bool] = {}  # generic label -> does one of its rows ask for the sentence
+        self.generic: dict[
+            str, bool
+        ] = {}  # generic label -> does one of its rows ask for the sentence
         self._numbers: dict[str, int] = {}  # a list of patterns as JSON -> its number
         self._tokenizer, self._vocab, self._window = tokenizer, vocab, window
         seen: dict[tuple[Any, ...], int] = {}
@@ -154,11 +201,22 @@ class _Table:
                 raise ValueError(f"{self.names[index]}: {error}") from None
 
     def _add(self, index: int, row: Row, seen: dict[tuple[Any, ...], int]) -> None:
-        generic = [row["from"]] if isinstance(row["from"], str) else list(dict.fromkeys(row["from"]))
-        texts = tuple(dict.fromkeys(text_key(text) for text in [row["text"], *row.get("aliases", [])])) if "text" in row else ()
-        mention, context = (self._number(row[key], generic) if key in row else -1 for key in ("mention", "context"))
+        generic = (
+            [row["from"]] if isinstance(row["from"], str) else list(dict.fromkeys(row["from"]))
+        )
+        texts = (
+            tuple(dict.fromkeys(text_key(text) for text in [row["text"], *row.get("aliases", [])]))
+            if "text" in row
+            else ()
+        )
+        mention, context = (
+            self._number(row[key], generic) if key in row else -1 for key in ("mention", "context")
+        )
         width = -1 if row.get("sentence") else self._window  # -1: as far as it goes
-        sides = {key: row.get(key, 0 if {"before", "after"} & set(row) else width) for key in ("before", "after")}
+        sides = {
+            key: row.get(key, 0 if {"before", "after"} & set(row) else width)
+            for key in ("before", "after")
+        }
         rule = _Rule(row, mention, context, **sides, sentence=row.get("sentence", False))
         self.rules.append(rule)
         for label in generic:
@@ -168,7 +226,9 @@ class _Table:
                 earlier = self.rows[seen.setdefault(when, index)]
                 if any(earlier.get(key) != row.get(key) for key in ("label", "id", "kb_id")):
                     what = f"{label} {text!r}" if text else f"the same patterns for {label}"
-                    raise ValueError(f"contradicts {self.names[seen[when]]} on {what}: keep one, or give one of them a 'context'")
+                    raise ValueError(
+                        f"contradicts {self.names[seen[when]]} on {what}: keep one, or give one of them a 'context'"
+                    )
                 if text:
                     self.by_text[label, text].append(index)
             for number in () if texts else {mention, context} - {-1} or {-1}:
@@ -176,7 +236,9 @@ class _Table:
 
     def _number(self, given: Any, generic: list[str]) -> int:
         patterns = _token_patterns(given, self._tokenizer)
-        number = self._numbers.setdefault(srsly.json_dumps(patterns, sort_keys=True), len(self._numbers))
+        number = self._numbers.setdefault(
+            srsly.json_dumps(patterns, sort_keys=True), len(self._numbers)
+        )
         for label in generic:
             matcher = self.matchers.setdefault(label, Matcher(self._vocab))
             try:
@@ -191,10 +253,16 @@ class _Table:
         found: Matches = defaultdict(list)
         for number, start, end in self.matchers[generic](doc) if generic in self.matchers else ():
             insort(found[number], (start, end))
-        matched = {row for number in (-1, *found) for row in self.by_patterns.get((generic, number), ())}
+        matched = {
+            row for number in (-1, *found) for row in self.by_patterns.get((generic, number), ())
+        }
         for ent in ents:
             rows = matched.union(self.by_text.get((generic, text_key(ent.text)), ()))
-            ranks = [(*strength, row) for row in rows if (strength := self.rules[row].strength(ent, found))]
+            ranks = [
+                (*strength, row)
+                for row in rows
+                if (strength := self.rules[row].strength(ent, found))
+            ]
             if ranks:
                 yield ent, min(ranks)[-1]
 
@@ -238,11 +306,19 @@ class LabelRefiner(Pipe):
         """
         added = list(rows)
         names = names or [f"row {len(self.rows) + number}" for number in range(1, len(added) + 1)]
-        self.table = _Table([*self.rows, *added], [*self.table.names, *names], self.tokenizer, self.vocab, self.window)
+        self.table = _Table(
+            [*self.rows, *added],
+            [*self.table.names, *names],
+            self.tokenizer,
+            self.vocab,
+            self.window,
+        )
         for string in {row[key] for row in added for key in ("label", "id", "kb_id") if key in row}:
             self.vocab.strings.add(string)
 
-    def initialize(self, get_examples: Any, *, nlp: Language | None = None, rows: Sequence[Row] | None = None) -> None:
+    def initialize(
+        self, get_examples: Any, *, nlp: Language | None = None, rows: Sequence[Row] | None = None
+    ) -> None:
         """Start with the rows that [initialize.components.label_refiner] gives."""
         self.clear()
         self.add_rows(rows or [])
@@ -255,12 +331,20 @@ class LabelRefiner(Pipe):
         """
         ents = [ent for ent in doc.ents if ent.label_ in self.table.generic]
         labels = sorted({ent.label_ for ent in ents})
-        if any(self.table.generic[label] for label in labels) and not doc.has_annotation("SENT_START"):
+        if any(self.table.generic[label] for label in labels) and not doc.has_annotation(
+            "SENT_START"
+        ):
             raise ValueError(
                 f"a row of {self.name} asks for the sentence, which no component sets: put a sentencizer before it, or use 'before'"
             )
-        chosen = [pair for label in labels for pair in self.table.choose([ent for ent in ents if ent.label_ == label], doc, label)]
-        doc.set_ents([_refine(ent, index, self.rows[index]) for ent, index in chosen], default="unmodified")
+        chosen = [
+            pair
+            for label in labels
+            for pair in self.table.choose([ent for ent in ents if ent.label_ == label], doc, label)
+        ]
+        doc.set_ents(
+            [_refine(ent, index, self.rows[index]) for ent, index in chosen], default="unmodified"
+        )
         return doc
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
@@ -279,7 +363,10 @@ class LabelRefiner(Pipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LabelRefiner":
         """Load what `to_disk` wrote."""
-        return self._fill(srsly.read_json(Path(path) / "cfg")["window"], list(srsly.read_jsonl(Path(path) / "table.jsonl")))
+        return self._fill(
+            srsly.read_json(Path(path) / "cfg")["window"],
+            list(srsly.read_jsonl(Path(path) / "table.jsonl")),
+        )
 
     def _fill(self, window: int, rows: list[Row]) -> "LabelRefiner":
         self.window = window
@@ -298,7 +385,14 @@ def _refine(ent: Span, index: int, row: Row) -> Span:
 
 @Language.factory(
     "label_refiner",
-    assigns=["doc.ents", "token.ent_type", "token.ent_id", "token.ent_kb_id", "span._.generic_label", "span._.refined_by"],
+    assigns=[
+        "doc.ents",
+        "token.ent_type",
+        "token.ent_id",
+        "token.ent_kb_id",
+        "span._.generic_label",
+        "span._.refined_by",
+    ],
     requires=["doc.ents"],
     default_config={"window": WINDOW},
 )

@@ -27,7 +27,10 @@ from thinc.types import Ragged
 KEY = "similarity"  # of the two spans of a pair in Doc.spans; their group's attrs hold the score, 0 to 1
 STEM = 5  # characters that words with other endings share
 N_FEATURES = 6
-ZIPF, SIF = 0.1, 1e-3  # about the share of the first word of the table in texts; "a" of smooth inverse frequency
+ZIPF, SIF = (
+    0.1,
+    1e-3,
+)  # about the share of the first word of the table in texts; "a" of smooth inverse frequency
 SLOW = 0.1  # of the full matrix: with few pairs it should move less than the rest
 Array: TypeAlias = Any  # of numpy or cupy
 InT: TypeAlias = list[Doc]
@@ -44,37 +47,56 @@ def weighted_vectors(hash_width: int) -> Model[InT, Array]:
     """
     attrs = {"hash_width": hash_width, "key_attr": 0, "scale": 1.0, "dropout_rate": 0.0}
     params = dict.fromkeys(("mean", "shift", "mix", "from_vector", "from_features", "hashed"))
-    features: Model[InT, Ragged] = Model("word_features", _features_forward, init=_features_init, dims={"nM": None}, attrs=attrs)
-    weigh: Model[Ragged, Ragged] = Model("weigh", _weigh_forward, init=_weigh_init, params=params, dims={"nM": None}, attrs=attrs)
+    features: Model[InT, Ragged] = Model(
+        "word_features", _features_forward, init=_features_init, dims={"nM": None}, attrs=attrs
+    )
+    weigh: Model[Ragged, Ragged] = Model(
+        "weigh", _weigh_forward, init=_weigh_init, params=params, dims={"nM": None}, attrs=attrs
+    )
     return chain(features, weigh, reduce_mean())
 
 
-def _features_init(model: Model[InT, Ragged], X: InT | None = None, Y: Ragged | None = None) -> None:
+def _features_init(
+    model: Model[InT, Ragged], X: InT | None = None, Y: Ragged | None = None
+) -> None:
     if X:
         vectors = X[0].vocab.vectors
         model.set_dim("nM", vectors.shape[1])
         model.attrs["key_attr"] = vectors.attr  # spaCy forgets it when it saves vectors
-        model.attrs["scale"] = float(1 / (np.linalg.norm(to_numpy(vectors.data), axis=1).mean() or 1))
+        model.attrs["scale"] = float(
+            1 / (np.linalg.norm(to_numpy(vectors.data), axis=1).mean() or 1)
+        )
 
 
-def _features_forward(model: Model[InT, Ragged], docs: InT, is_train: bool) -> tuple[Ragged, Callable[[Ragged], InT]]:
+def _features_forward(
+    model: Model[InT, Ragged], docs: InT, is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], InT]]:
     """Each token's static vector, hashed directions and features, (n_tokens, width + hash_width + N_FEATURES)."""
     width, hash_width = model.get_dim("nM"), model.attrs["hash_width"]
-    lengths = [len(doc) for doc in docs] if any(len(doc) for doc in docs) else [1] * len(docs)  # without any token: one of zeros each
+    lengths = (
+        [len(doc) for doc in docs] if any(len(doc) for doc in docs) else [1] * len(docs)
+    )  # without any token: one of zeros each
     rows = np.zeros((len(docs), width + hash_width + N_FEATURES), "f4")
     if any(len(doc) for doc in docs):
         vocab = docs[0].vocab
-        keys, norms = (np.concatenate([doc.to_array(attr) for doc in docs]).astype("u8") for attr in (model.attrs["key_attr"], NORM))
+        keys, norms = (
+            np.concatenate([doc.to_array(attr) for doc in docs]).astype("u8")
+            for attr in (model.attrs["key_attr"], NORM)
+        )
         static, rarity = _static_vectors(vocab, keys, width)
         static *= model.attrs["scale"]
         kinds, place = np.unique(norms, return_inverse=True)
         words = [vocab.strings[kind] for kind in kinds]
         stems = [get_string_id(word[:STEM]) for word in words]
         hashed = _directions(kinds, hash_width) + _directions(stems, hash_width)
-        told = np.array([(not any(map(str.isalnum, word)), any(map(str.isdigit, word))) for word in words], "f4")
+        told = np.array(
+            [(not any(map(str.isalnum, word)), any(map(str.isdigit, word))) for word in words], "f4"
+        )
         length = np.linalg.norm(static, axis=1)
         known = length > 0
-        features = np.stack([known, ~known, rarity, np.log(np.where(known, length, 1)), *told[place].T], axis=1).astype("f4")
+        features = np.stack(
+            [known, ~known, rarity, np.log(np.where(known, length, 1)), *told[place].T], axis=1
+        ).astype("f4")
         rows = np.hstack([static, hashed[place], features])
     return Ragged(model.ops.xp.asarray(rows), model.ops.asarray1i(lengths)), lambda d: []
 
@@ -83,7 +105,9 @@ def _static_vectors(vocab: Vocab, keys: Array, width: int) -> tuple[Array, Array
     """Vectors, (n, width), zeros where there is none, and the log of smooth inverse frequency by rank, (n,). Raises ValueError."""
     vectors = vocab.vectors
     if vectors.shape[1] != width:
-        raise ValueError(f"the vectors are of width {vectors.shape[1]}, but {width} in training: load the vectors of the training")
+        raise ValueError(
+            f"the vectors are of width {vectors.shape[1]}, but {width} in training: load the vectors of the training"
+        )
     if vectors.mode == Mode.floret:
         return np.array(to_numpy(vectors.get_batch(keys)), "f4"), np.zeros(len(keys))
     rows = to_numpy(vectors.find(keys=keys))
@@ -96,33 +120,62 @@ def _directions(ids: Iterable[int], width: int) -> Array:
     ids = np.fromiter(ids, "u8")
     directions = np.zeros((len(ids), width), "f4")
     for number in range(4 if width else 0):
-        mixed = (ids ^ np.uint64(0x9E3779B97F4A7C15 * (number + 1) % 2**64)) * np.uint64(0xFF51AFD7ED558CCD)
+        mixed = (ids ^ np.uint64(0x9E3779B97F4A7C15 * (number + 1) % 2**64)) * np.uint64(
+            0xFF51AFD7ED558CCD
+        )
         mixed ^= mixed >> np.uint64(33)
         places = (mixed >> np.uint64(1)) % np.uint64(width)
-        np.add.at(directions, (np.arange(len(ids)), places), np.where(mixed & np.uint64(1), 0.5, -0.5))
+        np.add.at(
+            directions, (np.arange(len(ids)), places), np.where(mixed & np.uint64(1), 0.5, -0.5)
+        )
     return directions
 
 
-def _weigh_init(model: Model[Ragged, Ragged], X: Ragged | None = None, Y: Ragged | None = None) -> None:
+def _weigh_init(
+    model: Model[Ragged, Ragged], X: Ragged | None = None, Y: Ragged | None = None
+) -> None:
     data: Array = X.dataXd if X is not None else None
     width = data.shape[1] - model.attrs["hash_width"] - N_FEATURES
     model.set_dim("nM", width)
-    shapes = {"shift": (width,), "mix": (width, width), "from_vector": (width,), "from_features": (N_FEATURES,), "hashed": (N_FEATURES,)}
+    shapes = {
+        "shift": (width,),
+        "mix": (width, width),
+        "from_vector": (width,),
+        "from_features": (N_FEATURES,),
+        "hashed": (N_FEATURES,),
+    }
     for name, shape in shapes.items():
         model.set_param(name, model.ops.alloc(shape, dtype="f4"))  # type: ignore[arg-type]
     weights = data[:, -N_FEATURES] * model.ops.xp.exp(data[:, 2 - N_FEATURES])
-    model.set_param("mean", weights @ data[:, :width] / max(float(weights.sum()), 1e-8))  # gets no gradient
+    model.set_param(
+        "mean", weights @ data[:, :width] / max(float(weights.sum()), 1e-8)
+    )  # gets no gradient
 
 
-def _weigh_forward(model: Model[Ragged, Ragged], X: Ragged, is_train: bool) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
+def _weigh_forward(
+    model: Model[Ragged, Ragged], X: Ragged, is_train: bool
+) -> tuple[Ragged, Callable[[Ragged], Ragged]]:
     """Project the static part of each token and weigh both parts, (n_tokens, width + hash_width)."""
     xp, width, get = model.ops.xp, model.get_dim("nM"), model.get_param
-    static, hashed, features = xp.split(X.dataXd, [width, width + model.attrs["hash_width"]], axis=1)
+    static, hashed, features = xp.split(
+        X.dataXd, [width, width + model.attrs["hash_width"]], axis=1
+    )
     known = features[:, :1]
     centred = known * (static - get("mean") - get("shift"))
     moved = centred + SLOW * centred @ get("mix")
-    keep = model.ops.get_dropout_mask((len(static), 1), model.attrs["dropout_rate"] if is_train else 0.0)
-    weights = keep * xp.exp(xp.clip(features[:, 2] + static @ get("from_vector") + features @ get("from_features"), -8, 8))[:, None]
+    keep = model.ops.get_dropout_mask(
+        (len(static), 1), model.attrs["dropout_rate"] if is_train else 0.0
+    )
+    weights = (
+        keep
+        * xp.exp(
+            xp.clip(
+                features[:, 2] + static @ get("from_vector") + features @ get("from_features"),
+                -8,
+                8,
+            )
+        )[:, None]
+    )
     hash_weights = keep * xp.exp(xp.clip(features[:, 2] + features @ get("hashed"), -8, 8))[:, None]
 
     def backprop(d: Ragged) -> Ragged:
@@ -148,7 +201,11 @@ class TextHooks:
     def install(self, doc: Doc, vector: Array | None = None) -> None:
         """Set the hooks of a Doc, and its vector, (width,), where that is known."""
         doc.vector = vector  # type: ignore[assignment]  # spaCy's own place for it
-        hooks: dict[str, Any] = {"similarity": self.similarity, "vector": self.vector, "vector_norm": self.vector_norm}
+        hooks: dict[str, Any] = {
+            "similarity": self.similarity,
+            "vector": self.vector,
+            "vector_norm": self.vector_norm,
+        }
         doc.user_hooks.update(hooks)
         doc.user_token_hooks.update(hooks)
         # With a hook for vector_norm spaCy 3.8 gives a Span's vector as its norm; without one, the norm of the hook's vector.
@@ -156,7 +213,9 @@ class TextHooks:
 
     def vector(self, thing: Any) -> Any:
         """The vector of a Doc, Span, Token or Lexeme, (width,); zeros where no word has one."""
-        if not isinstance(thing, Doc) or thing.user_hooks.get("vector") != self.vector:  # a part, or a Doc without hooks or with others
+        if (
+            not isinstance(thing, Doc) or thing.user_hooks.get("vector") != self.vector
+        ):  # a part, or a Doc without hooks or with others
             return self.model.predict([thing if isinstance(thing, Doc) else _as_doc(thing)])[0]
         if thing._vector is None:  # type: ignore[attr-defined]
             thing.vector = self.model.predict([thing])[0]
@@ -177,7 +236,11 @@ def _as_doc(thing: Any) -> Doc:
         thing = thing.doc[thing.i : thing.i + 1]
     if isinstance(thing, Lexeme):
         return Doc(thing.vocab, words=[thing.text])  # type: ignore[attr-defined]
-    doc = Doc(thing.vocab, words=[token.text for token in thing], spaces=[bool(token.whitespace_) for token in thing])
+    doc = Doc(
+        thing.vocab,
+        words=[token.text for token in thing],
+        spaces=[bool(token.whitespace_) for token in thing],
+    )
     return doc.from_array([NORM], thing.to_array([NORM])) if len(doc) else doc
 
 
@@ -191,14 +254,18 @@ def pair_of(doc: Doc) -> tuple[Span, Span, float]:
     """The two texts of a training example, and their score. Raises ValueError: "a pair needs two spans ..."."""
     group = doc.spans.get(KEY, ())
     if len(group) != 2 or not isinstance(group.attrs.get("score"), (int, float)):
-        raise ValueError(f'a pair needs two spans in doc.spans["{KEY}"] and a "score" in its attrs: make the corpus by similarity-corpus')
+        raise ValueError(
+            f'a pair needs two spans in doc.spans["{KEY}"] and a "score" in its attrs: make the corpus by similarity-corpus'
+        )
     return group[0], group[1], float(group.attrs["score"])
 
 
 class TextSimilarity(TrainablePipe):
     """Gives Docs the hooks, and learns the model behind them from pairs with a score."""
 
-    def __init__(self, vocab: Vocab, model: Model[InT, Array], name: str, *, scorer: Any, rank_loss: float):
+    def __init__(
+        self, vocab: Vocab, model: Model[InT, Array], name: str, *, scorer: Any, rank_loss: float
+    ):
         super().__init__(vocab, model, name)
         self.scorer, self.rank_loss, self.hooks = scorer, rank_loss, TextHooks(model)
 
@@ -216,18 +283,32 @@ class TextSimilarity(TrainablePipe):
         self.hooks.install(doc)
         return doc
 
-    def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None
+    ) -> None:
         """Make the model ready for the vectors of the vocab. Raises ValueError: "there are no vectors ..."."""
         if not self.vocab.vectors.size:
-            raise ValueError("there are no vectors to train on: name some by [initialize.vectors] (vars.similarity.vectors)")
-        self.model.initialize(X=[_as_doc(span) for example in get_examples() for span in pair_of(example.reference)[:2]])
+            raise ValueError(
+                "there are no vectors to train on: name some by [initialize.vectors] (vars.similarity.vectors)"
+            )
+        self.model.initialize(
+            X=[
+                _as_doc(span)
+                for example in get_examples()
+                for span in pair_of(example.reference)[:2]
+            ]
+        )
 
-    def update(self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: Any = None) -> dict[str, float]:
+    def update(
+        self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: Any = None
+    ) -> dict[str, float]:
         """Learn from pairs: the two spans and the score in the references of the examples."""
         losses = {} if losses is None else losses
         pairs = [pair_of(example.reference) for example in examples]
         set_dropout_rate(self.model, drop)
-        vectors, backprop = self.model.begin_update([_as_doc(pair[side]) for side in (0, 1) for pair in pairs])
+        vectors, backprop = self.model.begin_update(
+            [_as_doc(pair[side]) for side in (0, 1) for pair in pairs]
+        )
         loss, d_vectors = self.get_loss(examples, vectors)
         backprop(d_vectors)
         if sgd is not None:
@@ -238,7 +319,9 @@ class TextSimilarity(TrainablePipe):
     def get_loss(self, examples: Iterable[Example], vectors: Array) -> tuple[float, Array]:
         """The mean squared error of the cosines, and `rank_loss` times 1 - Pearson's r with the scores, both within the batch, and the
         gradient. `vectors` are those of the first texts and then of the second ones, (2 * n_pairs, width)."""
-        scores: Array = self.model.ops.asarray1f([pair_of(example.reference)[2] for example in examples])
+        scores: Array = self.model.ops.asarray1f(
+            [pair_of(example.reference)[2] for example in examples]
+        )
         a, b = vectors[: len(scores)], vectors[len(scores) :]
         cosine = cosines(a, b)
         loss, d_cosine = float(((cosine - scores) ** 2).mean()), 2 * (cosine - scores) / len(scores)
@@ -249,7 +332,9 @@ class TextSimilarity(TrainablePipe):
             loss += self.rank_loss * (1 - r)
             d_cosine += self.rank_loss * (r * centred / spread**2 - wanted / (spread * aim))
         d_cosine, cosine = d_cosine[:, None], cosine[:, None]
-        length_a, length_b = (((side**2).sum(axis=1, keepdims=True) ** 0.5).clip(1e-8, None) for side in (a, b))
+        length_a, length_b = (
+            ((side**2).sum(axis=1, keepdims=True) ** 0.5).clip(1e-8, None) for side in (a, b)
+        )
         d_a = d_cosine * (b / length_b - cosine * a / length_a) / length_a
         d_b = d_cosine * (a / length_a - cosine * b / length_b) / length_b
         return loss, self.model.ops.xp.vstack([d_a, d_b])
@@ -258,13 +343,21 @@ class TextSimilarity(TrainablePipe):
 class _WithHooks(Language):
     """A pipeline whose `pipe` gives Docs their hooks again that came from another process."""
 
-    def pipe(self, texts: Any, *, as_tuples: bool = False, n_process: int = 1, **kwargs: Any) -> Iterator[Any]:  # type: ignore[override]
+    def pipe(
+        self, texts: Any, *, as_tuples: bool = False, n_process: int = 1, **kwargs: Any
+    ) -> Iterator[Any]:  # type: ignore[override]
         docs = super().pipe(texts, as_tuples=as_tuples, n_process=n_process, **kwargs)  # type: ignore[call-overload]
         if as_tuples or n_process == 1:  # tuples come by this very method
             yield from docs
             return
-        pipes = [pipe for name, pipe in self.pipeline if isinstance(pipe, TextSimilarity) and name not in kwargs.get("disable", ())]
-        with warnings.catch_warnings():  # processes start with the first Doc, and would each say that hooks are not sent back
+        pipes = [
+            pipe
+            for name, pipe in self.pipeline
+            if isinstance(pipe, TextSimilarity) and name not in kwargs.get("disable", ())
+        ]
+        with (
+            warnings.catch_warnings()
+        ):  # processes start with the first Doc, and would each say that hooks are not sent back
             warnings.filterwarnings("ignore", message=r"\[W109\]")
             first = list(itertools.islice(docs, 1))
         for doc in itertools.chain(first, docs):
@@ -286,11 +379,17 @@ def create_scorer() -> Callable[..., dict[str, float]]:
         found = []
         for example in examples:
             *spans, wanted = pair_of(example.reference)
-            a, b = (example.predicted.char_span(span.start_char, span.end_char, alignment_mode="expand") for span in spans)
+            a, b = (
+                example.predicted.char_span(span.start_char, span.end_char, alignment_mode="expand")
+                for span in spans
+            )
             found.append((a.similarity(b), wanted))  # type: ignore[union-attr, arg-type]
         x, y = np.array(found, "f8").reshape(-1, 2).T
         with np.errstate(invalid="ignore"):  # all the same: no correlation
-            pearson, spearman = (float(np.nan_to_num(np.corrcoef(*sides)[0, 1])) for sides in ((x, y), (_ranks(x), _ranks(y))))
+            pearson, spearman = (
+                float(np.nan_to_num(np.corrcoef(*sides)[0, 1]))
+                for sides in ((x, y), (_ranks(x), _ranks(y)))
+            )
         return {"similarity_spearman": spearman, "similarity_pearson": pearson}
 
     return score
@@ -312,7 +411,9 @@ def create_logger(output_file: str) -> Any:
     },
     default_score_weights={"similarity_spearman": 1.0, "similarity_pearson": 0.0},
 )
-def create_text_similarity(nlp: Language, name: str, model: Model[InT, Array], scorer: Any, rank_loss: float = 1.0) -> TextSimilarity:
+def create_text_similarity(
+    nlp: Language, name: str, model: Model[InT, Array], scorer: Any, rank_loss: float = 1.0
+) -> TextSimilarity:
     """The component; `nlp` gets a `pipe` that gives Docs from other processes their hooks again. `rank_loss`: weight beside the error."""
     if not isinstance(nlp, _WithHooks):
         nlp.__class__ = type(type(nlp).__name__, (_WithHooks, type(nlp)), {})

@@ -66,28 +66,56 @@ def create_torch_textcat(
     Raises:
         ValueError: "PyTorch is not installed ...", "... no static vectors ...", "... vectors of width ...", once it runs.
     """
-    settings: dict[str, Any] = {"network": network, "embeddings": embeddings, "rows": rows, "width": width}
+    settings: dict[str, Any] = {
+        "network": network,
+        "embeddings": embeddings,
+        "rows": rows,
+        "width": width,
+    }
     settings |= {"hidden": hidden, "windows": windows, "dropout": dropout}
     return Model(
         "torch_textcat",
-        partial(forward, exclusive=exclusive_classes, embeddings=embeddings, rows=rows, max_length=max_length),
+        partial(
+            forward,
+            exclusive=exclusive_classes,
+            embeddings=embeddings,
+            rows=rows,
+            max_length=max_length,
+        ),
         init=partial(init, settings=settings),
         dims={"nO": nO},
         shims=[_shim_of(settings, b"")],
     )
 
 
-def init(model: Model[InT, OutT], X: InT | None = None, Y: OutT | None = None, *, settings: dict[str, Any]) -> None:
+def init(
+    model: Model[InT, OutT],
+    X: InT | None = None,
+    Y: OutT | None = None,
+    *,
+    settings: dict[str, Any],
+) -> None:
     """Build the network, once the number of labels and the vectors are known."""
     if Y is not None and model.has_dim("nO") is None:
         model.set_dim("nO", Y.shape[1])
-    table = None if settings["embeddings"] == "learned" else table_of(X or [], settings["embeddings"])
+    table = (
+        None if settings["embeddings"] == "learned" else table_of(X or [], settings["embeddings"])
+    )
     shim: Any = model.shims[0]
-    shim._model = build_network(settings, model.get_dim("nO"), table).to(shim.device)  # spaCy has seeded torch by training.seed
+    shim._model = build_network(settings, model.get_dim("nO"), table).to(
+        shim.device
+    )  # spaCy has seeded torch by training.seed
 
 
 def forward(
-    model: Model[InT, OutT], docs: InT, is_train: bool, *, exclusive: bool, embeddings: Embeddings, rows: int, max_length: int
+    model: Model[InT, OutT],
+    docs: InT,
+    is_train: bool,
+    *,
+    exclusive: bool,
+    embeddings: Embeddings,
+    rows: int,
+    max_length: int,
 ) -> tuple[OutT, Callable[[OutT], InT]]:
     """Scores of Docs, (n_docs, n_labels)."""
     shim: Any = model.shims[0]
@@ -96,7 +124,9 @@ def forward(
     def tensors(part: InT) -> ArgsKwargs:
         arrays = to_arrays(part, embeddings, rows, max_length)
         shim.check(arrays[0], part)
-        return ArgsKwargs(tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays), {})
+        return ArgsKwargs(
+            tuple(pytorch().from_numpy(array).to(shim.device) for array in arrays), {}
+        )
 
     if not is_train:
         logits: Any = model.ops.alloc2f(len(docs), model.get_dim("nO"))
@@ -128,7 +158,9 @@ def to_arrays(docs: InT, embeddings: Embeddings, rows: int, max_length: int) -> 
     keys = [doc.to_array(attr)[:max_length] for doc in docs]
     lengths = np.asarray([len(part) for part in keys], dtype="i8")
     mask = np.arange(max(lengths.max(initial=0), 1)) < lengths[:, None]
-    values = _rows_of(np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows)
+    values = _rows_of(
+        np.concatenate(keys) if keys else np.zeros(0, dtype="u8"), docs, embeddings, rows
+    )
     words = np.zeros((*mask.shape, values.shape[1]), dtype=values.dtype)
     words[mask] = values
     return [words, lengths]
@@ -156,9 +188,13 @@ def table_of(docs: InT, embeddings: Embeddings) -> NDArray[np.float32]:
     """
     vectors = docs[0].vocab.vectors if docs else None
     if vectors is None or not vectors.size:
-        raise ValueError(f"embeddings is {embeddings}, but the pipeline has no static vectors: {OWN_VOCAB}")
+        raise ValueError(
+            f"embeddings is {embeddings}, but the pipeline has no static vectors: {OWN_VOCAB}"
+        )
     if vectors.mode != "default":
-        raise ValueError(f"embeddings is {embeddings}, but floret vectors have no row for each word: give a plain table of vectors")
+        raise ValueError(
+            f"embeddings is {embeddings}, but floret vectors have no row for each word: give a plain table of vectors"
+        )
     return np.asarray(get_array_ops(vectors.data).to_numpy(vectors.data), dtype="f4")
 
 
@@ -179,7 +215,9 @@ def pytorch() -> Any:
         raise ValueError(f"PyTorch is not installed: pip install {what}") from None
 
 
-def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None) -> Any:
+def build_network(
+    settings: dict[str, Any], n_labels: int, table: NDArray[np.float32] | None
+) -> Any:
     """The PyTorch module.
 
     Args:
@@ -196,30 +234,50 @@ def build_network(settings: dict[str, Any], n_labels: int, table: NDArray[np.flo
             self.embed: Any = None
             self.width = width = settings["width"] if table is None else table.shape[1]
             if settings["embeddings"] == "tuned" and table is not None:
-                start = torch.from_numpy(np.concatenate([np.zeros_like(table[:1]), table]))  # the first row is for words without a vector
+                start = torch.from_numpy(
+                    np.concatenate([np.zeros_like(table[:1]), table])
+                )  # the first row is for words without a vector
                 self.embed = nn.Embedding.from_pretrained(start, freeze=False, padding_idx=0)
             elif settings["embeddings"] == "learned":
                 self.embed = nn.Embedding(settings["rows"], width, padding_idx=0)
                 nn.init.uniform_(self.embed.weight, -SPREAD, SPREAD)
             sizes = settings["windows"] if settings["network"] == "cnn" else []
             # Each filter is a matrix product over its windows: PyTorch's convolution is made anew for each length of texts.
-            self.filters = nn.ModuleList([nn.Linear(width * size, settings["hidden"]) for size in sizes])
-            self.lstm = None if sizes else nn.LSTM(width, settings["hidden"], batch_first=True, bidirectional=True)
+            self.filters = nn.ModuleList(
+                [nn.Linear(width * size, settings["hidden"]) for size in sizes]
+            )
+            self.lstm = (
+                None
+                if sizes
+                else nn.LSTM(width, settings["hidden"], batch_first=True, bidirectional=True)
+            )
             self.dropout = nn.Dropout(settings["dropout"])
             self.last = nn.Linear(settings["hidden"] * (len(sizes) or 2), n_labels)
 
         def forward(self, words: Any, lengths: Any) -> Any:
-            mask = (torch.arange(words.shape[1], device=words.device) < lengths[:, None]).unsqueeze(2)
+            mask = (torch.arange(words.shape[1], device=words.device) < lengths[:, None]).unsqueeze(
+                2
+            )
             x = words if self.embed is None else self.embed(words).sum(dim=2)
             x = self.dropout(x) * mask
             if self.lstm is not None:
-                packed = nn.utils.rnn.pack_padded_sequence(x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-                x, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=words.shape[1])
+                packed = nn.utils.rnn.pack_padded_sequence(
+                    x, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
+                )
+                x, _ = nn.utils.rnn.pad_packed_sequence(
+                    self.lstm(packed)[0], batch_first=True, total_length=words.shape[1]
+                )
                 x = (x * mask).sum(dim=1) / lengths.clamp(min=1)[:, None]
             else:
                 parts = zip(settings["windows"], self.filters)
-                padded = [(nn.functional.pad(x, (0, 0, (size - 1) // 2, size // 2)), size, part) for size, part in parts]
-                found = [part(around.unfold(1, size, 1).flatten(2)).relu() * mask for around, size, part in padded]
+                padded = [
+                    (nn.functional.pad(x, (0, 0, (size - 1) // 2, size // 2)), size, part)
+                    for size, part in parts
+                ]
+                found = [
+                    part(around.unfold(1, size, 1).flatten(2)).relu() * mask
+                    for around, size, part in padded
+                ]
                 x = torch.cat([part.amax(dim=1) for part in found], dim=1)
             return self.last(self.dropout(x))
 
@@ -236,12 +294,20 @@ class TorchShim(PyTorchShim):
         """Refuse what another vocab gives, and do with one thread in a forked process, where PyTorch would wait for others for ever."""
         network = self._model
         if not hasattr(network, "last"):
-            raise ValueError("the PyTorch model is not there yet: initialize or load the pipeline first")
+            raise ValueError(
+                "the PyTorch model is not there yet: initialize or load the pipeline first"
+            )
         known, width = self.cfg["embeddings"] == "learned" or not docs, network.width
         if not known and (given := docs[0].vocab.vectors.shape[1]) != width:
-            raise ValueError(f"vectors of width {given}, but the PyTorch model was trained with width {width}: {OWN_VOCAB}")
-        if network.embed is not None and words.max(initial=0) >= (n_rows := network.embed.num_embeddings):
-            raise ValueError(f"more vectors than the {n_rows - 1} that the PyTorch model was trained with: {OWN_VOCAB}")
+            raise ValueError(
+                f"vectors of width {given}, but the PyTorch model was trained with width {width}: {OWN_VOCAB}"
+            )
+        if network.embed is not None and words.max(initial=0) >= (
+            n_rows := network.embed.num_embeddings
+        ):
+            raise ValueError(
+                f"more vectors than the {n_rows - 1} that the PyTorch model was trained with: {OWN_VOCAB}"
+            )
         if os.getpid() != PROCESS:
             pytorch().set_num_threads(1)
 
@@ -249,7 +315,9 @@ class TorchShim(PyTorchShim):
         """Let Thinc's optimizer change the weights in place: Thinc 8.3's own way keeps the old ones of each step in memory."""
         for name, weights in self._model.named_parameters():
             if weights.grad is not None:
-                changed, _ = optimizer((self.id, name), torch2xp(weights.data), torch2xp(weights.grad))  # type: ignore[arg-type]
+                changed, _ = optimizer(
+                    (self.id, name), torch2xp(weights.data), torch2xp(weights.grad)
+                )  # type: ignore[arg-type]
                 weights.data.copy_(xp2torch(changed, device=weights.device))
                 weights.grad.zero_()
 
@@ -273,7 +341,11 @@ class TorchShim(PyTorchShim):
     def to_bytes(self) -> bytes:
         """The weights by name, as np.savez stores arrays: a zip with checksums."""
         out = io.BytesIO()
-        np.savez(out, allow_pickle=False, **{name: weights.cpu().numpy() for name, weights in self._model.state_dict().items()})
+        np.savez(
+            out,
+            allow_pickle=False,
+            **{name: weights.cpu().numpy() for name, weights in self._model.state_dict().items()},
+        )
         return out.getvalue()
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
@@ -287,17 +359,23 @@ class TorchShim(PyTorchShim):
             with np.load(io.BytesIO(bytes_data), allow_pickle=False) as arrays:
                 weights = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
             if "last.weight" in weights:  # or it was stored before it was initialized
-                network = build_network(self.cfg, len(weights["last.bias"]), _table_like(self.cfg, weights))
+                network = build_network(
+                    self.cfg, len(weights["last.bias"]), _table_like(self.cfg, weights)
+                )
                 network.load_state_dict(weights)
                 self._model = network.to(get_torch_default_device())
-        except Exception as error:  # zipfile, numpy and PyTorch each raise their own on damaged bytes
+        except (
+            Exception
+        ) as error:  # zipfile, numpy and PyTorch each raise their own on damaged bytes
             what = f"the PyTorch model is damaged, or made with other settings ({type(error).__name__})"
             raise ValueError(f"{what}: train or install the pipeline again") from None
         return self
 
 
 def _shim_of(settings: dict[str, Any], data: bytes) -> TorchShim:
-    shim = TorchShim(pytorch().nn.Identity(), settings)  # the network is built once the number of labels and the vectors are known
+    shim = TorchShim(
+        pytorch().nn.Identity(), settings
+    )  # the network is built once the number of labels and the vectors are known
     return shim.from_bytes(data) if data else shim
 
 
@@ -309,5 +387,9 @@ def _table_like(settings: dict[str, Any], weights: dict[str, Any]) -> NDArray[np
         rows, width = weights["embed.weight"].shape
         return np.zeros((rows - 1, width), dtype="f4")
     is_cnn = settings["network"] == "cnn"
-    width = weights["filters.0.weight"].shape[1] // settings["windows"][0] if is_cnn else weights["lstm.weight_ih_l0"].shape[1]
+    width = (
+        weights["filters.0.weight"].shape[1] // settings["windows"][0]
+        if is_cnn
+        else weights["lstm.weight_ih_l0"].shape[1]
+    )
     return np.zeros((1, width), dtype="f4")

@@ -35,7 +35,9 @@ def create_logger(log_to: str, output_file: str, project: str) -> SetUp:
     if log_to not in ("console", "wandb"):
         raise ValueError(f"log_to must be console or wandb, not {log_to!r}")
 
-    def set_up(nlp: Language, stdout: IO[str], stderr: IO[str]) -> tuple[LogStep, Callable[[], None]]:
+    def set_up(
+        nlp: Language, stdout: IO[str], stderr: IO[str]
+    ) -> tuple[LogStep, Callable[[], None]]:
         Path(output_file).unlink(missing_ok=True)
         loggers = [console_logger_v3(progress_bar="eval", output_file=output_file)]
         if log_to == "wandb":
@@ -57,12 +59,18 @@ def create_logger(log_to: str, output_file: str, project: str) -> SetUp:
 
 def _wandb_logger(project: str, folder: Path) -> SetUp:
     if importlib.util.find_spec("wandb") is None:
-        raise ValueError("the logger is wandb, which is not installed: pip install -r requirements-wandb.txt")
-    from requests.utils import get_netrc_auth  # wandb brings requests, and `wandb login` writes to netrc
+        raise ValueError(
+            "the logger is wandb, which is not installed: pip install -r requirements-wandb.txt"
+        )
+    from requests.utils import (
+        get_netrc_auth,
+    )  # wandb brings requests, and `wandb login` writes to netrc
     from spacy_loggers.wandb import wandb_logger_v5
 
     os.environ.setdefault("WANDB_DIR", str(folder))
-    logged_in = os.environ.get("WANDB_API_KEY") or get_netrc_auth(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
+    logged_in = os.environ.get("WANDB_API_KEY") or get_netrc_auth(
+        os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+    )
     if not logged_in:
         os.environ.setdefault("WANDB_MODE", "offline")
     return wandb_logger_v5(project_name=project)
@@ -81,7 +89,9 @@ def create_class_weights(weights: dict[str, float]) -> Callable[[Language], Lang
     """
 
     def weigh(nlp: Language) -> Language:
-        pipes: list[Any] = [pipe for _, pipe in nlp.pipeline if hasattr(pipe, "support_missing_values")]  # textcat, textcat_multilabel
+        pipes: list[Any] = [
+            pipe for _, pipe in nlp.pipeline if hasattr(pipe, "support_missing_values")
+        ]  # textcat, textcat_multilabel
         for pipe in pipes if weights else ():
             pipe.get_loss = _weighted(pipe, weights, exclusive=not pipe.support_missing_values)
         return nlp
@@ -89,13 +99,21 @@ def create_class_weights(weights: dict[str, float]) -> Callable[[Language], Lang
     return weigh
 
 
-def _weighted(pipe: Any, weights: dict[str, float], exclusive: bool) -> Callable[..., tuple[float, Any]]:
+def _weighted(
+    pipe: Any, weights: dict[str, float], exclusive: bool
+) -> Callable[..., tuple[float, Any]]:
     """The pipe's get_loss, with each row (or cell, where labels do not exclude each other) of the gradient multiplied."""
     plain = pipe.get_loss
 
     def get_loss(examples: list[Example], scores: Any) -> tuple[float, Any]:
         _, gradient = plain(examples, scores)
-        truths = [[weights.get(label, 1.0) if example.reference.cats.get(label) else 0.0 for label in pipe.labels] for example in examples]
+        truths = [
+            [
+                weights.get(label, 1.0) if example.reference.cats.get(label) else 0.0
+                for label in pipe.labels
+            ]
+            for example in examples
+        ]
         factors = pipe.model.ops.asarray2f(truths)
         if exclusive:
             factors = factors.max(axis=1, keepdims=True)
@@ -128,7 +146,10 @@ def create_mention_augmenter(level: float, seed: int) -> Augmenter:
             yield example
             return
         invented = replace_mentions(doc, lambda ent: [invent(token.text, rng) for token in ent])
-        words, spaces = [token.text for token in invented], [bool(token.whitespace_) for token in invented]
+        words, spaces = (
+            [token.text for token in invented],
+            [bool(token.whitespace_) for token in invented],
+        )
         yield Example(Doc(nlp.vocab, words=words, spaces=spaces), invented)
 
     return augment
@@ -157,13 +178,21 @@ def replace_mentions(doc: Doc, words_of: Callable[[Span], list[str]]) -> Doc:
             continue
         new = words_of(ent)
         spans.append((len(words), len(words) + len(new), ent.label_))
-        within = [bool(token.whitespace_) for token in ent[:-1]] if len(new) == len(ent) else [True] * (len(new) - 1)
+        within = (
+            [bool(token.whitespace_) for token in ent[:-1]]
+            if len(new) == len(ent)
+            else [True] * (len(new) - 1)
+        )
         words += new
         spaces += [*within, bool(ent[-1].whitespace_)]
         at = ent.end
     made = Doc(doc.vocab, words=words, spaces=spaces)
     unknown = [made[number : number + 1] for number in missing]
-    made.set_ents([Span(made, start, end, label=label) for start, end, label in spans], missing=unknown, default="outside")
+    made.set_ents(
+        [Span(made, start, end, label=label) for start, end, label in spans],
+        missing=unknown,
+        default="outside",
+    )
     return made
 
 

@@ -23,10 +23,18 @@ from scripts.keras_files import read_keras
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 FOUND_SERIOUS = 3  # exit code; 1 is bad input, 2 a wrong option
-Given = Annotated[str, typer.Option(help="in place of what the training folder holds; empty: look there")]
-Training = Annotated[str, typer.Argument(help="folder that a training left; empty: give what there is by the options")]
+Given = Annotated[
+    str, typer.Option(help="in place of what the training folder holds; empty: look there")
+]
+Training = Annotated[
+    str,
+    typer.Argument(help="folder that a training left; empty: give what there is by the options"),
+]
 Code = Annotated[
-    list[str] | None, typer.Option(help="files with registered functions that are not of this project; several apart by commas")
+    list[str] | None,
+    typer.Option(
+        help="files with registered functions that are not of this project; several apart by commas"
+    ),
 ]
 
 
@@ -38,7 +46,10 @@ def _path(given: str) -> Path | None:
 @one_line_errors
 def examine(
     training: Training = "",
-    output: Annotated[str, typer.Option(help="folder for report.html, findings.json and curve.png; empty: print only")] = "",
+    output: Annotated[
+        str,
+        typer.Option(help="folder for report.html, findings.json and curve.png; empty: print only"),
+    ] = "",
     log: Given = "",
     model: Given = "",
     config: Given = "",
@@ -57,7 +68,12 @@ def examine(
         folder = Path(output)
         if case.curve:
             plots.save(telling.draw(case.curve), folder / "curve.png")
-        page = telling.render(data, folder / "curve.png" if case.curve else None, found, f"Findings: {training or log or model}")
+        page = telling.render(
+            data,
+            folder / "curve.png" if case.curve else None,
+            found,
+            f"Findings: {training or log or model}",
+        )
         write_json(folder / "findings.json", data)
         write_text(folder / "report.html", page)
     if json:
@@ -74,7 +90,9 @@ def _settings(config: Path) -> Settings:
     try:
         return from_config(read_config(config))
     except (AttributeError, TypeError, OverflowError) as error:
-        raise ValueError(f"{config} is no training config: a section or setting has the wrong type ({error})") from None
+        raise ValueError(
+            f"{config} is no training config: a section or setting has the wrong type ({error})"
+        ) from None
 
 
 def _look(places: Places, code: list[Path]) -> tuple[Case, list[layering.Layer]]:
@@ -90,14 +108,21 @@ def _look(places: Places, code: list[Path]) -> tuple[Case, list[layering.Layer]]
         nlp = asking.load(str(places.model), code)
         layers = layering.of_pipeline(nlp)
         if places.train and places.dev:
-            predictions = asking.predict(nlp, *(list(read_docs(path, nlp)) for path in (places.train, places.dev)))
+            predictions = asking.predict(
+                nlp, *(list(read_docs(path, nlp)) for path in (places.train, places.dev))
+            )
     return Case(curve, settings or Settings(), train, dev, predictions), layers
 
 
 @app.command()
 @one_line_errors
 def layers(
-    model: Annotated[str, typer.Argument(help="a pipeline (folder or installed package), a .keras file, or a training folder")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="a pipeline (folder or installed package), a .keras file, or a training folder"
+        ),
+    ],
     code: Code = None,
 ) -> None:
     """Print the layers of a model with their shapes and numbers of parameters."""

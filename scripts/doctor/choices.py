@@ -33,7 +33,11 @@ def learn_rate(case: Case) -> Finding | None:
     if settings is None or settings.learn_rate is None:
         return None
     plain = settings.optimizer.lower().split(".")[0]
-    kind = plain if plain in RATES and (settings.family == "keras" or plain == "sgd") else settings.family
+    kind = (
+        plain
+        if plain in RATES and (settings.family == "keras" or plain == "sgd")
+        else settings.family
+    )
     low, high = RATES.get(kind, ADAM)
     rate = settings.learn_rate
     if low <= rate <= high:
@@ -41,7 +45,12 @@ def learn_rate(case: Case) -> Finding | None:
     what = f"the highest learning rate is {rate:g} ({settings.optimizer or '?'}, {settings.family}), usual is {low:g} to {high:g}"
     serious = rate < low / 10 or rate > high * 10
     usual = {"transformer": 5e-5, "sgd": 1e-2, "adadelta": 1.0}.get(kind, 1e-3)
-    return Finding("learning rate out of range", "serious" if serious else "warning", what, f"begin with {usual:g}")
+    return Finding(
+        "learning rate out of range",
+        "serious" if serious else "warning",
+        what,
+        f"begin with {usual:g}",
+    )
 
 
 def batch_size(case: Case) -> Finding | None:
@@ -53,8 +62,17 @@ def batch_size(case: Case) -> Finding | None:
     if low <= last <= high:
         return None
     size = f"{first:g}" if first == last else f"{first:g} to {last:g}"
-    remedy = "smaller batches, or more texts" if last > high else "larger batches, or accumulate_gradient"
-    return Finding("batch size out of range", "warning", f"a batch has {size} {unit}, usual is {low} to {high:,}", remedy)
+    remedy = (
+        "smaller batches, or more texts"
+        if last > high
+        else "larger batches, or accumulate_gradient"
+    )
+    return Finding(
+        "batch size out of range",
+        "warning",
+        f"a batch has {size} {unit}, usual is {low} to {high:,}",
+        remedy,
+    )
 
 
 def truncated(case: Case) -> Finding | None:
@@ -64,14 +82,25 @@ def truncated(case: Case) -> Finding | None:
         return None
     lengths = [len(words) for words in train.words]
     limits = [(name, most, "their end is not read") for name, most in settings.max_length.items()]
-    limits.append(("the reader of the training texts", settings.reader_max_length, "they are cut into sentences, or left out without any"))
+    limits.append(
+        (
+            "the reader of the training texts",
+            settings.reader_max_length,
+            "they are cut into sentences, or left out without any",
+        )
+    )
     limits.append(("the batcher", int(settings.oversize), "discard_oversize leaves them out"))
     for name, most, happens in limits:
         share = sum(length > most for length in lengths) / len(lengths) if most else 0.0
         if share > TRUNCATED:
             what = f"{100 * share:.0f}% of the training texts have more than the {most} tokens that {name} takes: {happens}"
             remedy = "raise the limit, or cut the texts into paragraphs"
-            return Finding("texts cut by max length", "serious" if share > TRUNCATED_SERIOUS else "warning", what, remedy)
+            return Finding(
+                "texts cut by max length",
+                "serious" if share > TRUNCATED_SERIOUS else "warning",
+                what,
+                remedy,
+            )
     return None
 
 
@@ -89,7 +118,10 @@ def wrong_output(case: Case) -> Finding | None:
     name = "output does not fit the labels"
     if what := _clash(*settings.output):
         return Finding(
-            name, "serious", what, "softmax goes with categorical_crossentropy, sigmoid with binary_crossentropy, one unit with sigmoid"
+            name,
+            "serious",
+            what,
+            "softmax goes with categorical_crossentropy, sigmoid with binary_crossentropy, one unit with sigmoid",
         )
     if settings.exclusive is None or case.train is None or not case.train.has_cats:
         return None
@@ -98,7 +130,12 @@ def wrong_output(case: Case) -> Finding | None:
         what = f"{n_several} of {n_texts} training texts have several labels, but {settings.component} gives out shares of 1 (softmax)"
         remedy = "use textcat_multilabel with exclusive_classes = false; in Keras a sigmoid for each label with binary_crossentropy"
         return Finding(name, "serious", what, remedy)
-    if not settings.exclusive and n_texts >= FEWEST and n_one == n_texts and len({label for cats in case.train.cats for label in cats}) > 1:
+    if (
+        not settings.exclusive
+        and n_texts >= FEWEST
+        and n_one == n_texts
+        and len({label for cats in case.train.cats for label in cats}) > 1
+    ):
         what = f"each of {n_texts} training texts has just one label, but {settings.component} judges each label on its own (sigmoid)"
         remedy = "use textcat with exclusive_classes = true (softmax), unless texts to come may have several labels or none"
         return Finding(name, "warning", what, remedy)

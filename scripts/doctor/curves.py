@@ -7,7 +7,10 @@ import numpy as np
 from scripts.doctor.case import Case, Curve, Finding
 
 FEWEST = 4  # evaluations of a whole stretch each, below which a curve says nothing
-SHARED = ("tok2vec", "transformer")  # their "loss" is the size of the gradients that others send them
+SHARED = (
+    "tok2vec",
+    "transformer",
+)  # their "loss" is the size of the gradients that others send them
 # Of the loss at the start, left at the end. A log without scores may be that of a training that goes on after a stop, near its end.
 NOT_FALLEN, NOT_FALLEN_UNSCORED = 0.9, 0.98
 FALLEN = 0.5
@@ -57,9 +60,7 @@ def not_finite(case: Case) -> Finding | None:
     for name, values in everything.items():
         bad = [step for step, value in zip(curve.steps, values) if not math.isfinite(value)]
         if bad:
-            what = (
-                f"the loss {name} is no number (NaN or infinite) at {len(bad)} of {len(values)} evaluations, first at {curve.unit} {bad[0]}"
-            )
+            what = f"the loss {name} is no number (NaN or infinite) at {len(bad)} of {len(values)} evaluations, first at {curve.unit} {bad[0]}"
             return Finding("NaN or exploding loss", "serious", what, remedy)
     for name, values in losses_of(curve).items():
         if tail(values) > EXPLODED * values[0] > 0:
@@ -79,10 +80,12 @@ def loss_stays(case: Case) -> Finding | None:
     for name, values in losses_of(curve).items():
         if tail(values) > (NOT_FALLEN if curve.score else NOT_FALLEN_UNSCORED) * values[0]:
             what = f"the loss {name} went from {values[0]:.3g} to {tail(values):.3g} (mean of the last third)"
-            what += f", and the score from {percent(curve.score[0])} to {percent(best)} at best" if curve.score else ""
-            remedy = (
-                "see whether the learning rate is far too low or too high, whether labels fit their texts, whether a component is frozen"
+            what += (
+                f", and the score from {percent(curve.score[0])} to {percent(best)} at best"
+                if curve.score
+                else ""
             )
+            remedy = "see whether the learning rate is far too low or too high, whether labels fit their texts, whether a component is frozen"
             return Finding("loss does not fall", "serious", what, remedy)
     return None
 
@@ -95,14 +98,27 @@ def score_stays(case: Case) -> Finding | None:
     n_dev = len(case.dev.texts) if case.dev else 0
     if not n_dev and _began_well(curve):
         return None
-    best, falls = max(smooth(curve.score)), {name: values for name, values in losses_of(curve).items() if tail(values) < FALLEN * values[0]}
+    best, falls = (
+        max(smooth(curve.score)),
+        {
+            name: values
+            for name, values in losses_of(curve).items()
+            if tail(values) < FALLEN * values[0]
+        },
+    )
     chance = _chance(case) if n_dev else curve.score[0]
-    margin = max(0.05, 1 / math.sqrt(n_dev)) if n_dev else 0.05  # two standard errors of a share near one half
+    margin = (
+        max(0.05, 1 / math.sqrt(n_dev)) if n_dev else 0.05
+    )  # two standard errors of a share near one half
     if not falls or best > chance + margin:
         return None
     name, values = next(iter(falls.items()))
     what = f"the loss {name} fell from {values[0]:.3g} to {tail(values):.3g}, but the best score on dev is {percent(best)}"
-    what += f", where chance has about {percent(chance)}" if n_dev else f", at the start it was {percent(chance)}"
+    what += (
+        f", where chance has about {percent(chance)}"
+        if n_dev
+        else f", at the start it was {percent(chance)}"
+    )
     remedy = "compare labels of train and dev: other names, other borders of entities, labels shifted by a line; then get more data"
     return Finding("loss falls, score does not", "serious", what, remedy)
 
@@ -128,7 +144,11 @@ def _late_loss(curve: Curve | None) -> str:
     if curve.dev_losses:
         best, last = int(np.argmin(curve.dev_losses)), tail(curve.dev_losses)
         lowest, loss = curve.dev_losses[best], next(iter(curve.losses.values()))
-        if best < 0.6 * len(curve.steps) and last > DEV_LOSS_RISEN * lowest and loss[-1] < 0.8 * loss[best]:
+        if (
+            best < 0.6 * len(curve.steps)
+            and last > DEV_LOSS_RISEN * lowest
+            and loss[-1] < 0.8 * loss[best]
+        ):
             return (
                 f"the loss on dev was lowest at {curve.unit} {curve.steps[best]} of {curve.steps[-1]} ({lowest:.3g}), then {last:.3g}, "
                 f"while that on train fell from {loss[best]:.3g} to {loss[-1]:.3g}"
@@ -148,7 +168,12 @@ def _late_loss(curve: Curve | None) -> str:
 
 def _gap(case: Case) -> str:
     found = case.predictions
-    if found is None or found.train_score is None or found.dev_score is None or found.train_score - found.dev_score <= GAP:
+    if (
+        found is None
+        or found.train_score is None
+        or found.dev_score is None
+        or found.train_score - found.dev_score <= GAP
+    ):
         return ""
     train, dev = percent(found.train_score), percent(found.dev_score)
     gap = 100 * (found.train_score - found.dev_score)

@@ -14,7 +14,9 @@ FEWEST_ENTITIES = 50
 FEWEST_TEXTS = 20
 MIX = 0.3  # of the labels would have to change for the mixes to be the same (total variation distance); dev of `update` has 0.23 by design
 SURE = 0.001  # chance of such a difference between two draws from the same texts
-UNKNOWN_MORE = 0.15  # of the words of dev that train lacks, beyond what held-out training texts lack
+UNKNOWN_MORE = (
+    0.15  # of the words of dev that train lacks, beyond what held-out training texts lack
+)
 LENGTH = 3.0  # times as long
 DUPLICATES = 0.01  # of the dev texts
 DUPLICATES_SERIOUS = 0.05
@@ -33,7 +35,9 @@ def labels_of(part: Part) -> "Counter[str]":
 
 def listed(items: Iterable[str]) -> str:
     found = list(items)
-    return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+    return ", ".join(found[:SHOWN]) + (
+        f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    )
 
 
 def too_few(case: Case) -> Finding | None:
@@ -43,13 +47,20 @@ def too_few(case: Case) -> Finding | None:
     named = {label for cats in case.train.cats for label in cats}
     counts = {**dict.fromkeys(sorted(named), 0), **labels_of(case.train)}
     least, what = (FEWEST_TEXTS, "texts") if case.train.has_cats else (FEWEST_ENTITIES, "entities")
-    few = {label: n for label, n in sorted(counts.items(), key=lambda item: (item[1], item[0])) if n < least}
+    few = {
+        label: n
+        for label, n in sorted(counts.items(), key=lambda item: (item[1], item[0]))
+        if n < least
+    }
     if not few:
         return None
     told = listed(f"{label} {n}" for label, n in few.items())
     remedy = "label more of these (look for them by patterns or by the model's doubt), merge labels that are alike, or leave them out"
     return Finding(
-        "too few examples", "warning", f"{len(few)} of {len(counts)} labels have fewer than {least} {what} in train: {told}", remedy
+        "too few examples",
+        "warning",
+        f"{len(few)} of {len(counts)} labels have fewer than {least} {what} in train: {told}",
+        remedy,
     )
 
 
@@ -59,11 +70,17 @@ def other_distribution(case: Case) -> Finding | None:
     if train is None or dev is None:
         return None
     unseen = _unseen_labels(train, dev)
-    parts = [part for part in (unseen, _label_mix(train, dev), _vocabulary(train, dev), _lengths(train, dev)) if part]
+    parts = [
+        part
+        for part in (unseen, _label_mix(train, dev), _vocabulary(train, dev), _lengths(train, dev))
+        if part
+    ]
     if not parts:
         return None
     remedy = "draw dev from the same texts as train, by chance and with the same mix of labels; or train on texts such as dev has"
-    return Finding("train and dev differ", "serious" if unseen else "warning", "; ".join(parts), remedy)
+    return Finding(
+        "train and dev differ", "serious" if unseen else "warning", "; ".join(parts), remedy
+    )
 
 
 def _unseen_labels(train: Part, dev: Part) -> str:
@@ -120,7 +137,10 @@ def _vocabulary(train: Part, dev: Part) -> str:
 
 
 def _lengths(train: Part, dev: Part) -> str:
-    a, b = (float(np.median([len(words) for words in part.words])) if part.words else 0.0 for part in (train, dev))
+    a, b = (
+        float(np.median([len(words) for words in part.words])) if part.words else 0.0
+        for part in (train, dev)
+    )
     if min(a, b) == 0 or max(a, b) / min(a, b) < LENGTH:
         return ""
     return f"texts of train have {a:.0f} tokens, those of dev {b:.0f} (medians)"
@@ -137,17 +157,22 @@ def duplicates(case: Case) -> Finding | None:
         return None
     what = f"{len(twice)} of {len(case.dev.texts)} dev texts ({100 * share:.0f}%) are in train too, such as {twice[0][:60]!r}"
     remedy = "take them out of train, or the scores on dev are too good; split by text, not by line (ner-split and textcat-corpus do)"
-    return Finding("duplicates across splits", "serious" if share >= DUPLICATES_SERIOUS else "warning", what, remedy)
+    return Finding(
+        "duplicates across splits",
+        "serious" if share >= DUPLICATES_SERIOUS else "warning",
+        what,
+        remedy,
+    )
 
 
 def half_labelled(case: Case) -> Finding | None:
     """Mentions that are labelled in some training texts and not in others, or texts without labels among those that have some."""
     if case.train is None:
         return None
-    what = _unlabelled_texts(case.train) if case.train.has_cats else _unlabelled_mentions(case.train)
-    remedy = (
-        "label what is missing, leave such texts out, or mark the tokens as unknown (doc.set_ents(..., default='missing'); vars.ner.doubt)"
+    what = (
+        _unlabelled_texts(case.train) if case.train.has_cats else _unlabelled_mentions(case.train)
     )
+    remedy = "label what is missing, leave such texts out, or mark the tokens as unknown (doc.set_ents(..., default='missing'); vars.ner.doubt)"
     return Finding("labels missing in part of the data", "warning", what, remedy) if what else None
 
 
@@ -157,21 +182,26 @@ def _unlabelled_texts(train: Part) -> str:
     partial = sum(bool(cats) and set(cats) < names for cats in train.cats)
     if bare + partial < DUPLICATES * len(train.texts):
         return ""
-    return (
-        f"of {len(train.texts)} training texts {bare} have no labels at all and {partial} lack a value for some of the {len(names)} labels"
-    )
+    return f"of {len(train.texts)} training texts {bare} have no labels at all and {partial} lack a value for some of the {len(names)} labels"
 
 
 def _unlabelled_mentions(train: Part) -> str:
     labelled: Counter[tuple[str, ...]] = Counter()
     for words, ents in zip(train.words, train.ents):
         labelled.update(tuple(words[start:end]) for start, end, _ in ents)
-    wanted = {form for form, n in labelled.items() if n >= SEEN and any(word.isalpha() and len(word) > 2 for word in form)}
+    wanted = {
+        form
+        for form, n in labelled.items()
+        if n >= SEEN and any(word.isalpha() and len(word) > 2 for word in form)
+    }
     missed = _count_unlabelled(train, wanted)
     n_missed, n_labelled = missed.total(), sum(labelled[form] for form in wanted)
     if n_missed < max(FEWEST_MISSED, HALF_LABELLED * (n_missed + n_labelled)):
         return ""
-    told = listed(f"{' '.join(form)!r} ({labelled[form]} labelled, {n} not)" for form, n in missed.most_common(SHOWN))
+    told = listed(
+        f"{' '.join(form)!r} ({labelled[form]} labelled, {n} not)"
+        for form, n in missed.most_common(SHOWN)
+    )
     return f"{n_missed} of {n_missed + n_labelled} mentions of words that are labelled {SEEN} times or more are unlabelled in train: {told}"
 
 
@@ -185,6 +215,8 @@ def _count_unlabelled(train: Part, wanted: set[tuple[str, ...]]) -> "Counter[tup
         taken = {i for start, end, _ in ents for i in range(start, end)} | missing
         for i, word in enumerate(words):
             for form in by_first.get(word, ()):
-                if tuple(words[i : i + len(form)]) == form and not taken.intersection(range(i, i + len(form))):
+                if tuple(words[i : i + len(form)]) == form and not taken.intersection(
+                    range(i, i + len(form))
+                ):
                     found[form] += 1
     return found

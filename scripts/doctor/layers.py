@@ -38,8 +38,13 @@ def _walk(model: Model[Any, Any], depth: int, seen: set[int]) -> Iterator[Layer]
     if model.id in seen:
         return
     seen.add(model.id)
-    params = [(name, model.get_param(name).shape) for name in model.param_names if model.has_param(name)]
-    inner = [*model.layers, *(ref for name in model.ref_names if (ref := model.maybe_get_ref(name)) is not None)]  # a parser's are refs
+    params = [
+        (name, model.get_param(name).shape) for name in model.param_names if model.has_param(name)
+    ]
+    inner = [
+        *model.layers,
+        *(ref for name in model.ref_names if (ref := model.maybe_get_ref(name)) is not None),
+    ]  # a parser's are refs
     if params or model.shims or not inner:
         shapes = ", ".join(f"{name} {_shape(shape)}" for name, shape in params)
         yield Layer(depth, model.name, shapes, sum(int(np.prod(shape)) for _, shape in params))
@@ -68,7 +73,12 @@ def of_keras(model: Any, depth: int = 0) -> Iterator[Layer]:
         except (AttributeError, ValueError):  # a layer that was never called
             shape = "?"
         inner = list(of_keras(layer, depth + 1)) if hasattr(layer, "layers") else []
-        yield Layer(depth, f"{layer.name} ({type(layer).__name__})", shape, 0 if inner else layer.count_params())
+        yield Layer(
+            depth,
+            f"{layer.name} ({type(layer).__name__})",
+            shape,
+            0 if inner else layer.count_params(),
+        )
         yield from inner
 
 
@@ -86,5 +96,9 @@ def to_table(layers: list[Layer], title: str) -> Table:
     table = Table("layer", "shapes", title=title, title_justify="left", show_footer=True)
     table.add_column("parameters", justify="right", footer=f"{total(layers):,}")
     for layer in layers:
-        table.add_row("  " * layer.depth + layer.name, layer.shapes, f"{layer.parameters:,}" if layer.parameters else "")
+        table.add_row(
+            "  " * layer.depth + layer.name,
+            layer.shapes,
+            f"{layer.parameters:,}" if layer.parameters else "",
+        )
     return table

@@ -28,7 +28,9 @@ def load(name: str, code: Sequence[Path] = ()) -> Language:
     """
     folder = Path(name)
     if not (folder / "config.cfg").is_file() and not is_package(name):
-        raise ValueError(f"{name} is no pipeline: give a folder with a config.cfg, an installed pipeline, or a .keras file")
+        raise ValueError(
+            f"{name} is no pipeline: give a folder with a config.cfg, an installed pipeline, or a .keras file"
+        )
     try:
         for file in [*code, *own_code(folder)]:
             import_file(file.stem, file)
@@ -36,7 +38,9 @@ def load(name: str, code: Sequence[Path] = ()) -> Language:
             return spacy.load(name)
     except Exception as error:  # msgpack, zlib, numpy and the config system each raise their own on missing or damaged files
         what = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{name} can't be loaded: train it again, or give what registers its functions by --code ({what[:300]})") from None
+        raise ValueError(
+            f"{name} can't be loaded: train it again, or give what registers its functions by --code ({what[:300]})"
+        ) from None
 
 
 def own_code(folder: Path) -> list[Path]:
@@ -44,7 +48,11 @@ def own_code(folder: Path) -> list[Path]:
     path = folder / "config.cfg"
     text = path.read_text("utf8") if path.is_file() else ""
     names = set(re.findall(r'^(?:@\w+|factory) *= *("[^"]+")', text, re.MULTILINE))
-    return [file for file in sorted(COMPONENTS.glob("*.py")) if any(f"({name}" in file.read_text("utf8") for name in names)]
+    return [
+        file
+        for file in sorted(COMPONENTS.glob("*.py"))
+        if any(f"({name}" in file.read_text("utf8") for name in names)
+    ]
 
 
 def predict(nlp: Language, train: Sequence[Doc], dev: Sequence[Doc]) -> Predictions | None:
@@ -62,14 +70,23 @@ def predict(nlp: Language, train: Sequence[Doc], dev: Sequence[Doc]) -> Predicti
         train_examples, examples = (_predicted(nlp, _some(docs)) for docs in (train, dev))
     except Exception as error:  # each component raises its own
         told = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"the model can't label the texts: train it, or leave the texts out ({told[:200]})") from None
+        raise ValueError(
+            f"the model can't label the texts: train it, or leave the texts out ({told[:200]})"
+        ) from None
     pairs = [(example.predicted, example.reference) for example in examples]
     scores = (_score(nlp, train_examples), _score(nlp, examples))
     if any(gold.cats for _, gold in pairs):
         exclusive = any(nlp.get_pipe_meta(name).factory == "textcat" for name in nlp.pipe_names)
-        return Predictions("texts", [_key(doc, exclusive) for doc, _ in pairs], [_key(doc, exclusive) for _, doc in pairs], *scores)
+        return Predictions(
+            "texts",
+            [_key(doc, exclusive) for doc, _ in pairs],
+            [_key(doc, exclusive) for _, doc in pairs],
+            *scores,
+        )
     if any(gold.ents for _, gold in pairs):
-        found, wanted = ([ent.label_ for pair in pairs for ent in pair[side].ents] for side in (0, 1))
+        found, wanted = (
+            [ent.label_ for pair in pairs for ent in pair[side].ents] for side in (0, 1)
+        )
         return Predictions("entities", found, wanted, *scores)
     return None
 
@@ -80,19 +97,36 @@ def _some(docs: Sequence[Doc]) -> Sequence[Doc]:
 
 def _predicted(nlp: Language, docs: Sequence[Doc]) -> list[Example]:
     """Docs of the same tokens with the pipeline's labels, beside the annotated ones."""
-    bare = (Doc(nlp.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc]) for doc in docs)
+    bare = (
+        Doc(
+            nlp.vocab,
+            words=[token.text for token in doc],
+            spaces=[bool(token.whitespace_) for token in doc],
+        )
+        for doc in docs
+    )
     return [Example(predicted, doc) for predicted, doc in zip(nlp.pipe(bare), docs)]
 
 
 def _score(nlp: Language, examples: list[Example]) -> float | None:
     """The score by the training's own weights (training.score_weights), a share of 1; None where they ask for what is not scored."""
-    weights = {name: weight for name, weight in nlp.config["training"]["score_weights"].items() if weight}
+    weights = {
+        name: weight for name, weight in nlp.config["training"]["score_weights"].items() if weight
+    }
     found: dict[str, Any] = {}
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "score"):
             found |= pipe.score(examples)
-    values = [(found[name], weight) for name, weight in weights.items() if isinstance(found.get(name), float)]
-    return sum(value * weight for value, weight in values) / sum(weight for _, weight in values) if values else None
+    values = [
+        (found[name], weight)
+        for name, weight in weights.items()
+        if isinstance(found.get(name), float)
+    ]
+    return (
+        sum(value * weight for value, weight in values) / sum(weight for _, weight in values)
+        if values
+        else None
+    )
 
 
 def _key(doc: Doc, exclusive: bool) -> str:

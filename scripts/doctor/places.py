@@ -33,7 +33,9 @@ def find(folder: Path | None, given: Places) -> Places:
     """
     for path in (given.log, given.model, given.config, given.train, given.dev):
         if path and not path.exists():
-            raise ValueError(f"{path} does not exist: check the path (it is read from the project's folder)")
+            raise ValueError(
+                f"{path} does not exist: check the path (it is read from the project's folder)"
+            )
     if folder is None:
         if given == Places():
             raise ValueError("nothing to look at: give a training folder, or a log by --log")
@@ -45,7 +47,9 @@ def find(folder: Path | None, given: Places) -> Places:
     log = given.log or next((folder / name for name in LOGS if (folder / name).is_file()), None)
     if log is None and not (folder / "config.cfg").is_file():
         below = sorted(str(path.parent) for path in folder.glob("*/log.jsonl"))
-        other = f"give one of {', '.join(below)}" if below else "train first, or give a log by --log"
+        other = (
+            f"give one of {', '.join(below)}" if below else "train first, or give a log by --log"
+        )
         raise ValueError(f"there is no log in {folder} ({', '.join(LOGS)}): {other}")
     model = given.model or model_of(folder)
     return _complete(Places(log, model, given.config, given.train, given.dev), folder)
@@ -56,9 +60,12 @@ def model_of(folder: Path) -> Path | None:
     own = [
         folder / name
         for name in MODELS
-        if (folder / name / "config.cfg").exists() and (name != "pipeline" or _is_of(folder / name, folder))
+        if (folder / name / "config.cfg").exists()
+        and (name != "pipeline" or _is_of(folder / name, folder))
     ]
-    return next(iter([*own, *sorted(folder.glob("*.keras")), *sorted(folder.glob("model/*.keras"))]), None)
+    return next(
+        iter([*own, *sorted(folder.glob("*.keras")), *sorted(folder.glob("model/*.keras"))]), None
+    )
 
 
 def _complete(places: Places, folder: Path | None) -> Places:
@@ -68,7 +75,9 @@ def _complete(places: Places, folder: Path | None) -> Places:
         if config is None and parent and (parent / "config.cfg").is_file():
             config = parent / "config.cfg"
     paths = _paths(config)
-    train, dev = (given or paths.get(name) for given, name in ((places.train, "train"), (places.dev, "dev")))
+    train, dev = (
+        given or paths.get(name) for given, name in ((places.train, "train"), (places.dev, "dev"))
+    )
     return Places(places.log, places.model, config, train, dev)
 
 
@@ -81,11 +90,19 @@ def _raw_paths(config: Path | None) -> dict[str, Any]:
 
 def _paths(config: Path | None) -> dict[str, Path]:
     """The texts that a config names, where they are there."""
-    found = {name: Path(path) for name, path in _raw_paths(config).items() if isinstance(path, str) and path}
-    return {name: path for name, path in found.items() if name in ("train", "dev") and path.exists()}
+    found = {
+        name: Path(path)
+        for name, path in _raw_paths(config).items()
+        if isinstance(path, str) and path
+    }
+    return {
+        name: path for name, path in found.items() if name in ("train", "dev") and path.exists()
+    }
 
 
 def _is_of(pipeline: Path, folder: Path) -> bool:
     """Whether the config of a pipeline is that of the training in this folder, or says nothing of that."""
     log = _raw_paths(pipeline / "config.cfg").get("log")
-    return not isinstance(log, str) or {part.resolve() for part in Path(log).parents} >= {folder.resolve()}
+    return not isinstance(log, str) or {part.resolve() for part in Path(log).parents} >= {
+        folder.resolve()
+    }

@@ -20,14 +20,18 @@ COLOURS = {"serious": "red", "warning": "yellow"}
 
 def console() -> Console:
     """Where findings and tables are printed: as wide as the terminal, or 140 columns in a log."""
-    return Console(width=None if Console().is_terminal else 140, highlight=False, markup=False, soft_wrap=True)
+    return Console(
+        width=None if Console().is_terminal else 140, highlight=False, markup=False, soft_wrap=True
+    )
 
 
 def looked_at(case: Case, places: Places) -> dict[str, str]:
     """What there was to look at, as the first lines of what is told."""
     told = {name: str(path) for name, path in vars(places).items() if path}
     if case.curve:
-        told["log"] += f" ({len(case.curve.steps)} evaluations, to {case.curve.unit} {case.curve.steps[-1]})"
+        told["log"] += (
+            f" ({len(case.curve.steps)} evaluations, to {case.curve.unit} {case.curve.steps[-1]})"
+        )
     for name in ("train", "dev"):
         if part := getattr(case, name):
             told[name] += f" ({len(part.texts)} texts)"
@@ -46,13 +50,28 @@ def print_findings(findings: Iterable[Finding], told: dict[str, str], notes: Ite
     for finding in found:
         out.print(f"\n{finding.severity}: {finding.name}", style=COLOURS[finding.severity])
         out.print(f"  {finding.what}.\n  Try: {finding.remedy}.")
-    counts = {severity: sum(finding.severity == severity for finding in found) for severity in COLOURS}
-    out.print("\n" + (f"{counts['serious']} serious, {counts['warning']} warnings" if found else "nothing found"))
+    counts = {
+        severity: sum(finding.severity == severity for finding in found) for severity in COLOURS
+    }
+    out.print(
+        "\n"
+        + (
+            f"{counts['serious']} serious, {counts['warning']} warnings"
+            if found
+            else "nothing found"
+        )
+    )
 
 
-def as_data(findings: Iterable[Finding], told: dict[str, str], notes: Iterable[str]) -> dict[str, Any]:
+def as_data(
+    findings: Iterable[Finding], told: dict[str, str], notes: Iterable[str]
+) -> dict[str, Any]:
     """The same for programs."""
-    return {"looked_at": told, "notes": list(notes), "findings": [asdict(finding) for finding in findings]}
+    return {
+        "looked_at": told,
+        "notes": list(notes),
+        "findings": [asdict(finding) for finding in findings],
+    }
 
 
 def draw(curve: Curve) -> Figure:
@@ -67,9 +86,13 @@ def draw(curve: Curve) -> Figure:
         for i, step in enumerate(curve.steps)
     ]
     chosen_by_first = sorted(curve.scores, key=lambda name: curve.scores[name] != curve.score)
-    different = {tuple(curve.scores[name]): name for name in reversed(chosen_by_first)}  # cats_score and what it stands for are the same
+    different = {
+        tuple(curve.scores[name]): name for name in reversed(chosen_by_first)
+    }  # cats_score and what it stands for are the same
     scores = [name for name in chosen_by_first if name in different.values()][:MOST_SCORES]
-    return plots.training_curve(lines, main_loss(curve), scores, curve.unit, curve.first, curve.dev_losses)
+    return plots.training_curve(
+        lines, main_loss(curve), scores, curve.unit, curve.first, curve.dev_losses
+    )
 
 
 def render(data: dict[str, Any], curve: Path | None, layers: list[Layer], title: str) -> str:
@@ -83,4 +106,6 @@ def render(data: dict[str, Any], curve: Path | None, layers: list[Layer], title:
     """
     template = Path(__file__).with_name("findings.html.jinja")
     image = pages.embed(curve) if curve else ""
-    return pages.render(template, title=title, curve=image, layers=layers, total=total(layers), **data)
+    return pages.render(
+        template, title=title, curve=image, layers=layers, total=total(layers), **data
+    )

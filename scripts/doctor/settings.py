@@ -27,7 +27,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         return dict(load_config(path, interpolate=True))
     except Exception as error:  # configparser, json and confection each raise their own
-        raise ValueError(f"{path} is no training config: give the config.cfg of a model ({type(error).__name__})") from None
+        raise ValueError(
+            f"{path} is no training config: give the config.cfg of a model ({type(error).__name__})"
+        ) from None
 
 
 def blocks(config: Any) -> Iterator[dict[str, Any]]:
@@ -43,23 +45,46 @@ def from_config(config: dict[str, Any]) -> Settings:
     training, components = config.get("training", {}), config.get("components", {})
     steps = int(training.get("max_steps") or 20_000)
     optimizer, batcher = training.get("optimizer", {}), training.get("batcher", {})
-    sizes, unit = _over(batcher.get("size"), steps), UNITS.get(str(batcher.get("@batchers", "")).split(".")[-2:][0], "")
-    classifiers = {name: block for name, block in components.items() if str(block.get("factory", "")).startswith("textcat")}
+    sizes, unit = (
+        _over(batcher.get("size"), steps),
+        UNITS.get(str(batcher.get("@batchers", "")).split(".")[-2:][0], ""),
+    )
+    classifiers = {
+        name: block
+        for name, block in components.items()
+        if str(block.get("factory", "")).startswith("textcat")
+    }
     name = next(iter(classifiers), "")
     block = classifiers.get(name, {})
-    exclusive = [inner["exclusive_classes"] for inner in blocks(block) if "exclusive_classes" in inner]
+    exclusive = [
+        inner["exclusive_classes"] for inner in blocks(block) if "exclusive_classes" in inner
+    ]
     size = max(sizes, default=0)
     return Settings(
         family=_family(components),
         optimizer=str(optimizer.get("@optimizers", "")),
         learn_rate=max(_over(optimizer.get("learn_rate"), steps), default=None),
         batch=(unit, min(sizes), size) if sizes and unit else None,
-        max_length={name: inner["max_length"] for name, block in components.items() for inner in blocks(block) if inner.get("max_length")},
+        max_length={
+            name: inner["max_length"]
+            for name, block in components.items()
+            for inner in blocks(block)
+            if inner.get("max_length")
+        },
         reader_max_length=int(config.get("corpora", {}).get("train", {}).get("max_length") or 0),
-        oversize=size * (1 + float(batcher.get("tolerance") or 0)) if batcher.get("discard_oversize") else 0,
-        exclusive=bool(exclusive[0]) if exclusive else str(block["factory"]) == "textcat" if block else None,
+        oversize=size * (1 + float(batcher.get("tolerance") or 0))
+        if batcher.get("discard_oversize")
+        else 0,
+        exclusive=bool(exclusive[0])
+        if exclusive
+        else str(block["factory"]) == "textcat"
+        if block
+        else None,
         component=name,
-        ends={key: int(training.get(key) or 0) for key in ("max_steps", "max_epochs", "patience", "eval_frequency")},
+        ends={
+            key: int(training.get(key) or 0)
+            for key in ("max_steps", "max_epochs", "patience", "eval_frequency")
+        },
     )
 
 
@@ -79,7 +104,9 @@ def _over(value: Any, steps: int) -> list[float]:
     try:
         schedule = registry.resolve({"schedule": value})["schedule"]
         return [float(rate) for rate in islice(schedule, min(steps, MOST_STEPS))]
-    except Exception:  # a schedule of somebody else's, or one with wrong settings, which spaCy itself names
+    except (
+        Exception
+    ):  # a schedule of somebody else's, or one with wrong settings, which spaCy itself names
         return []
 
 
@@ -92,15 +119,29 @@ def from_keras(path: Path) -> Settings:
     try:
         with zipfile.ZipFile(path) as archive:
             return _of_keras(json.loads(archive.read("config.json")))
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, AttributeError, TypeError, ValueError):
-        raise ValueError(f"{path} is no .keras file, or a damaged one: save it again by model.save") from None
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ):
+        raise ValueError(
+            f"{path} is no .keras file, or a damaged one: save it again by model.save"
+        ) from None
 
 
 def _of_keras(config: dict[str, Any]) -> Settings:
     compiled = config.get("compile_config") or {}
     optimizer = compiled.get("optimizer") or {}
     optimizer = optimizer if isinstance(optimizer, dict) else {"class_name": optimizer}
-    layers = [] if _n_outputs(config["config"]) > 1 else [layer["config"] for layer in config["config"].get("layers") or []]
+    layers = (
+        []
+        if _n_outputs(config["config"]) > 1
+        else [layer["config"] for layer in config["config"].get("layers") or []]
+    )
     last: dict[str, Any] = next((layer for layer in reversed(layers) if "activation" in layer), {})
     units = next((layer["units"] for layer in reversed(layers) if "units" in layer), 0)
     exclusive = {"softmax": True, "sigmoid": False}.get(_name(last.get("activation")))
@@ -117,15 +158,25 @@ def _of_keras(config: dict[str, Any]) -> Settings:
 def _n_outputs(model: dict[str, Any]) -> int:
     """How many outputs a Keras model has: ["name", 0, 0] for one, a list or dict of such for several."""
     outputs = model.get("output_layers") or []
-    return len(outputs) if isinstance(outputs, dict) or (outputs and isinstance(outputs[0], list)) else 1
+    return (
+        len(outputs)
+        if isinstance(outputs, dict) or (outputs and isinstance(outputs[0], list))
+        else 1
+    )
 
 
 def _loss(value: Any) -> str:
     """The name of a loss in snake case, "... from_logits" where it takes scores before the activation; "" for one of several outputs."""
     if isinstance(value, dict) and "class_name" in value:
         inner = value.get("config")
-        name = re.sub(r"(?<!^)(?=[A-Z])", "_", value["class_name"]).lower() if isinstance(inner, dict) else str(inner)
-        return f"{name} from_logits" if isinstance(inner, dict) and inner.get("from_logits") else name
+        name = (
+            re.sub(r"(?<!^)(?=[A-Z])", "_", value["class_name"]).lower()
+            if isinstance(inner, dict)
+            else str(inner)
+        )
+        return (
+            f"{name} from_logits" if isinstance(inner, dict) and inner.get("from_logits") else name
+        )
     return value if isinstance(value, str) else ""
 
 

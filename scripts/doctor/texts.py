@@ -30,5 +30,7 @@ def read_part(path: Path) -> Part:
     """
     part = to_part(read_docs(path, spacy.blank("xx")))
     if not part.texts:
-        raise ValueError(f"{path} holds no text: make it again, or give another by --train and --dev")
+        raise ValueError(
+            f"{path} holds no text: make it again, or give another by --train and --dev"
+        )
     return part

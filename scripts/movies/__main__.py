@@ -24,8 +24,13 @@ from scripts.vectors.plot import project
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-Items = Annotated[Path, typer.Argument(help="JSONL with a title and links a line, such as wikipedia-extract writes")]
-Folder = Annotated[Path, typer.Argument(help="training folder of the workflow; the model lies in its folder model")]
+Items = Annotated[
+    Path,
+    typer.Argument(help="JSONL with a title and links a line, such as wikipedia-extract writes"),
+]
+Folder = Annotated[
+    Path, typer.Argument(help="training folder of the workflow; the model lies in its folder model")
+]
 Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 Count = Annotated[int, typer.Option(help="how many", min=1)]
 SkipBad = Annotated[bool, typer.Option(help="leave out bad lines and count them")]
@@ -36,14 +41,22 @@ SkipBad = Annotated[bool, typer.Option(help="leave out bad lines and count them"
 def train(
     items: Items,
     folder: Folder,
-    min_count: Annotated[int, typer.Option(help="leave out links that fewer items have", min=1)] = 2,
-    share: Annotated[float, typer.Option(help="share of the pairs to hold out to stop by, and to score by")] = 0.1,
+    min_count: Annotated[
+        int, typer.Option(help="leave out links that fewer items have", min=1)
+    ] = 2,
+    share: Annotated[
+        float, typer.Option(help="share of the pairs to hold out to stop by, and to score by")
+    ] = 0.1,
     width: Annotated[int, typer.Option(help="numbers in an embedding", min=2)] = 256,
-    batch_size: Annotated[int, typer.Option(help="items in a batch; 0 for 128 to 512, by how many there are", min=0)] = 0,
+    batch_size: Annotated[
+        int, typer.Option(help="items in a batch; 0 for 128 to 512, by how many there are", min=0)
+    ] = 0,
     learn_rate: Annotated[float, typer.Option(help="of Adam", min=0)] = 0.01,
     weight_decay: Annotated[float, typer.Option(help="of the embeddings", min=0)] = 0.1,
     max_epochs: Annotated[int, typer.Option(help="at most", min=1)] = 100,
-    patience: Annotated[int, typer.Option(help="epochs without a better recall before training ends", min=1)] = 6,
+    patience: Annotated[
+        int, typer.Option(help="epochs without a better recall before training ends", min=1)
+    ] = 6,
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -61,13 +74,26 @@ def train(
         if number:
             print(f"{reason}: {number}")
     print(f"{len(pairs.titles)} items, {len(pairs.links)} links; pairs: {pairs.n_pairs()}")
-    settings = Settings(width, batch_size, learn_rate, weight_decay, max_epochs=max_epochs, patience=patience, seed=seed)
+    settings = Settings(
+        width,
+        batch_size,
+        learn_rate,
+        weight_decay,
+        max_epochs=max_epochs,
+        patience=patience,
+        seed=seed,
+    )
     start = time.perf_counter()
     network, log = training.train(pairs, settings, folder / "checkpoint.npz", _print_epoch)
     seconds = time.perf_counter() - start
     calibration = training.calibrate(network.factors(), pairs, seed)
     best = training.best_of(log)
-    facts = {"scale": network.scale, "best_epoch": best["epoch"], "dev_recall": best["recall"], "calibration": calibration}
+    facts = {
+        "scale": network.scale,
+        "best_epoch": best["epoch"],
+        "dev_recall": best["recall"],
+        "calibration": calibration,
+    }
     told = {
         "items": len(pairs.titles),
         "links": len(pairs.links),
@@ -76,9 +102,17 @@ def train(
         "skipped": skipped.counts(),
     }
     model = network.to_bytes(calibration["slope"], calibration["offset"])
-    folders.write_trained(folder / "model", pairs, network.factors(), model, {**told, **facts, "seed": seed, "log": log})
+    folders.write_trained(
+        folder / "model",
+        pairs,
+        network.factors(),
+        model,
+        {**told, **facts, "seed": seed, "log": log},
+    )
     (folder / "checkpoint.npz").unlink(missing_ok=True)
-    print(f"{folder / 'model'}: epoch {best['epoch']} of {log[-1]['epoch']}, recall@10 of dev {100 * best['recall']:.1f}%, {seconds:.0f} s")
+    print(
+        f"{folder / 'model'}: epoch {best['epoch']} of {log[-1]['epoch']}, recall@10 of dev {100 * best['recall']:.1f}%, {seconds:.0f} s"
+    )
 
 
 def _print_epoch(line: dict[str, Any]) -> None:
@@ -91,7 +125,12 @@ def _print_epoch(line: dict[str, Any]) -> None:
 def evaluate(
     items: Items,
     folder: Folder,
-    group: Annotated[str, typer.Option(help="property whose values make groups, to check recommend with; empty for none")] = "",
+    group: Annotated[
+        str,
+        typer.Option(
+            help="property whose values make groups, to check recommend with; empty for none"
+        ),
+    ] = "",
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -103,7 +142,9 @@ def evaluate(
     evaluating.print_table(found)
     evaluating.print_calibration(trained.facts["calibration"])
     if group and not any(value is not None for value in values):
-        print(f"no item has {group}: recommend is not checked; vars.movies.group names the property")
+        print(
+            f"no item has {group}: recommend is not checked; vars.movies.group names the property"
+        )
     if groups := recommending.groups_of(values):
         told["recommend"] = {"group": group, **recommending.check(trained, groups, seed)}
         recommending.print_check(told["recommend"])
@@ -113,7 +154,10 @@ def evaluate(
 
 def _values(path: Path, trained: folders.Trained, name: str, skip_bad: bool) -> list[Any]:
     """Of each item that was trained the value of a property; None where there is none."""
-    of_title = {item.title: value_of(item.record, name) for item in read_items(path, Skipped() if skip_bad else None)}
+    of_title = {
+        item.title: value_of(item.record, name)
+        for item in read_items(path, Skipped() if skip_bad else None)
+    }
     return [of_title.get(title) for title in trained.pairs.titles]
 
 
@@ -138,8 +182,12 @@ def neighbours(
     row = int(near.rows_of(trained.pairs.titles, [title.strip()])[0])
     found = near.nearest(trained, row, k)
     write_jsonl(folder / "neighbours.jsonl", near.all_nearest(trained, k))
-    near.print_neighbours(f"nearest to {trained.pairs.titles[row]}", found, "cosine", "both link to")
-    print(f"{folder / 'neighbours.jsonl'}: the {k} nearest of each of {len(trained.pairs.titles)} items")
+    near.print_neighbours(
+        f"nearest to {trained.pairs.titles[row]}", found, "cosine", "both link to"
+    )
+    print(
+        f"{folder / 'neighbours.jsonl'}: the {k} nearest of each of {len(trained.pairs.titles)} items"
+    )
 
 
 @app.command()
@@ -147,18 +195,27 @@ def neighbours(
 def recommend(
     folder: Folder,
     likes: Annotated[str, typer.Option(help="titles, apart by |")],
-    dislikes: Annotated[str, typer.Option(help="titles, apart by |; none: a sample of all others stands for them")] = "",
+    dislikes: Annotated[
+        str, typer.Option(help="titles, apart by |; none: a sample of all others stands for them")
+    ] = "",
     k: Count = 10,
     seed: Seed = 0,
 ) -> None:
     """Rank items by likes and dislikes, with the links that speak for each."""
     trained = folders.read_trained(folder / "model")
-    liked, disliked = (near.rows_of(trained.pairs.titles, near.split_titles(text)) for text in (likes, dislikes))
+    liked, disliked = (
+        near.rows_of(trained.pairs.titles, near.split_titles(text)) for text in (likes, dislikes)
+    )
     found = recommending.recommend(trained, liked, disliked, k, seed)
     if not len(disliked):
-        print(f"no dislikes: {min(recommending.OTHERS, len(trained.items) - len(liked))} other items, drawn by chance, stand for them")
+        print(
+            f"no dislikes: {min(recommending.OTHERS, len(trained.items) - len(liked))} other items, drawn by chance, stand for them"
+        )
     near.print_neighbours("recommended", found, "score", "for it speak")
-    named = {name: [trained.pairs.titles[row] for row in rows] for name, rows in (("likes", liked), ("dislikes", disliked))}
+    named = {
+        name: [trained.pairs.titles[row] for row in rows]
+        for name, rows in (("likes", liked), ("dislikes", disliked))
+    }
     write_json(folder / "recommend.json", {**named, "items": [asdict(one) for one in found]})
 
 
@@ -167,7 +224,12 @@ def recommend(
 def rate(
     items: Items,
     folder: Folder,
-    score: Annotated[str, typer.Option(help="dotted path of a number in the records; of a text its first number counts")] = "score",
+    score: Annotated[
+        str,
+        typer.Option(
+            help="dotted path of a number in the records; of a text its first number counts"
+        ),
+    ] = "score",
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -175,7 +237,9 @@ def rate(
     trained = folders.read_trained(folder / "model")
     numbers = [number_of(value) for value in _some_values(items, trained, score, skip_bad)]
     scored = np.asarray([row for row, number in enumerate(numbers) if number is not None], "i8")
-    coefficients, told = rating.rate(trained.items[scored], np.asarray([numbers[row] for row in scored], "f8"), seed)
+    coefficients, told = rating.rate(
+        trained.items[scored], np.asarray([numbers[row] for row in scored], "f8"), seed
+    )
     links = rating.telling_links(trained, coefficients)
     rating.print_rating(score, told, links)
     write_json(folder / "rate.json", {"score": score, **told, "links": links})
@@ -186,7 +250,9 @@ def rate(
 def plot(
     items: Items,
     folder: Folder,
-    colour: Annotated[str, typer.Option(help="dotted path of the property that colours the items")] = "properties.country",
+    colour: Annotated[
+        str, typer.Option(help="dotted path of the property that colours the items")
+    ] = "properties.country",
     seed: Seed = 0,
     skip_bad: SkipBad = False,
 ) -> None:
@@ -200,7 +266,10 @@ def plot(
     places = project(trained.items[rows], seed)
     title = f"{len(rows)} items by their links, coloured by {colour.split('.')[-1]} (t-SNE)"
     titles = [trained.pairs.titles[row] for row in rows]
-    plots.save(plotting.draw(titles, places, [values[row] for row in rows], weights[rows], title), folder / "tsne.png")
+    plots.save(
+        plotting.draw(titles, places, [values[row] for row in rows], weights[rows], title),
+        folder / "tsne.png",
+    )
     print(f"{folder / 'tsne.png'}: {title}")
 
 

@@ -32,7 +32,11 @@ class Factors:
     def scores_of(self, rows: Ints1d, columns: Ints1d) -> Floats1d:
         """(n_pairs,): scores of pairs of an item and a link."""
         parts = [slice(start, start + 2**18) for start in range(0, len(rows), 2**18)]
-        found = [np.einsum("ij,ij->i", self.items[rows[part]], self.links[columns[part]]) + self.bias[columns[part]] for part in parts]
+        found = [
+            np.einsum("ij,ij->i", self.items[rows[part]], self.links[columns[part]])
+            + self.bias[columns[part]]
+            for part in parts
+        ]
         return np.concatenate(found) if found else np.zeros(0, "f4")
 
 
@@ -45,11 +49,20 @@ def _blocks(held_out: sparse.csr_matrix, rows: Ints1d) -> Iterator[Ints1d]:
 
 def sample(held_out: sparse.csr_matrix, seed: int) -> Ints1d:
     """(n_rows,): some of the items that have held-out links, to choose by where all would take long."""
-    found: Ints1d = np.sort(np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(held_out.indptr)))[:SOME_ITEMS])
+    found: Ints1d = np.sort(
+        np.random.default_rng(seed).permutation(np.flatnonzero(np.diff(held_out.indptr)))[
+            :SOME_ITEMS
+        ]
+    )
     return found
 
 
-def ranks(factors: Factors, known: sparse.csr_matrix, held_out: sparse.csr_matrix, rows: Ints1d | None = None) -> tuple[Ints1d, Floats1d]:
+def ranks(
+    factors: Factors,
+    known: sparse.csr_matrix,
+    held_out: sparse.csr_matrix,
+    rows: Ints1d | None = None,
+) -> tuple[Ints1d, Floats1d]:
     """The rank of each held-out link among all links that the item is not known to have.
 
     Links with the same score share the middle of their ranks, so that a method that can't tell them apart gains nothing by it.
@@ -78,7 +91,9 @@ def ranks(factors: Factors, known: sparse.csr_matrix, held_out: sparse.csr_matri
     return np.concatenate(of_item), np.concatenate(found)
 
 
-def measure(of_item: Ints1d, found: Floats1d, seed: int = 0, n_resamples: int = RESAMPLES) -> dict[str, Any]:
+def measure(
+    of_item: Ints1d, found: Floats1d, seed: int = 0, n_resamples: int = RESAMPLES
+) -> dict[str, Any]:
     """Recall@10 and mean reciprocal rank, each item counting as much as another, with their intervals.
 
     Args:
@@ -95,11 +110,17 @@ def measure(of_item: Ints1d, found: Floats1d, seed: int = 0, n_resamples: int = 
     _, group = np.unique(of_item, return_inverse=True)
     n_items = int(group.max()) + 1
     per_link = {"recall": found <= TOP, "mrr": 1 / found}
-    per_item = np.stack([np.bincount(group, value) / np.bincount(group) for value in per_link.values()])
+    per_item = np.stack(
+        [np.bincount(group, value) / np.bincount(group) for value in per_link.values()]
+    )
     random = np.random.default_rng(seed)
-    means = [per_item[:, random.integers(0, n_items, n_items)].mean(axis=1) for _ in range(n_resamples)]
+    means = [
+        per_item[:, random.integers(0, n_items, n_items)].mean(axis=1) for _ in range(n_resamples)
+    ]
     if not means:
         means = [per_item.mean(axis=1)]
-    intervals = {f"{name}_interval": ends for name, ends in zip(per_link, middle(means), strict=True)}
+    intervals = {
+        f"{name}_interval": ends for name, ends in zip(per_link, middle(means), strict=True)
+    }
     told = {name: float(per_item[number].mean()) for number, name in enumerate(per_link)}
     return {**told, **intervals, "items": n_items, "pairs": len(found)}

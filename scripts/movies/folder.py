@@ -36,12 +36,16 @@ class Trained:
         return self.factors.links
 
 
-def write_trained(path: Path, pairs: Pairs, factors: Factors, model: bytes, facts: dict[str, Any]) -> None:
+def write_trained(
+    path: Path, pairs: Pairs, factors: Factors, model: bytes, facts: dict[str, Any]
+) -> None:
     """Write a folder with model.keras, embeddings.npz, names.json and train.json, whole or not at all."""
     arrays: dict[str, Any] = {"items": factors.items, "links": factors.links, "bias": factors.bias}
     for part in PARTS:
         matrix = getattr(pairs, part)
-        arrays |= {f"{part}_{name}": getattr(matrix, name).astype("i4") for name in ("indices", "indptr")}
+        arrays |= {
+            f"{part}_{name}": getattr(matrix, name).astype("i4") for name in ("indices", "indptr")
+        }
     with new_folder(path, MARKER) as new:
         write_bytes(new / "model.keras", model)
         np.savez(new / "embeddings.npz", **arrays)
@@ -65,12 +69,23 @@ def read_trained(path: Path) -> Trained:
             found = {name: arrays[name] for name in arrays.files}
         shape = (len(names["titles"]), len(names["links"]))
         parts = [
-            sparse.csr_matrix((np.ones(len(found[f"{part}_indices"]), "f4"), found[f"{part}_indices"], found[f"{part}_indptr"]), shape)
+            sparse.csr_matrix(
+                (
+                    np.ones(len(found[f"{part}_indices"]), "f4"),
+                    found[f"{part}_indices"],
+                    found[f"{part}_indptr"],
+                ),
+                shape,
+            )
             for part in PARTS
         ]
         factors = Factors(found["items"], found["links"], found["bias"])
         if facts["format"] != FORMAT or (len(factors.items), len(factors.links)) != shape:
             raise ValueError("another format")
-    except Exception as error:  # numpy, zipfile, srsly and scipy each raise their own on damaged files
-        raise ValueError(f"{path} is damaged or of an older version: run movies-train again ({type(error).__name__})") from None
+    except (
+        Exception
+    ) as error:  # numpy, zipfile, srsly and scipy each raise their own on damaged files
+        raise ValueError(
+            f"{path} is damaged or of an older version: run movies-train again ({type(error).__name__})"
+        ) from None
     return Trained(path, Pairs(names["titles"], names["links"], *parts), factors, facts)

@@ -24,7 +24,9 @@ class Item:
     record: dict[str, Any]  # all that its line holds
 
 
-def read_items(path: Path, skipped: Skipped | None = None, counts: Counter[str] | None = None) -> list[Item]:
+def read_items(
+    path: Path, skipped: Skipped | None = None, counts: Counter[str] | None = None
+) -> list[Item]:
     """The items of a JSONL file, of each title the first.
 
     Args:
@@ -36,7 +38,9 @@ def read_items(path: Path, skipped: Skipped | None = None, counts: Counter[str] 
         ValueError: "... is no file ...", "FILE:LINE: no "title" ...", "FILE:LINE: no list of "links" ...", "FILE: no item ...".
     """
     if not path.is_file():
-        raise ValueError(f"{path} is no file: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract")
+        raise ValueError(
+            f"{path} is no file: vars.movies.items names the items, such as corpus/wikipedia/pages.jsonl of wikipedia-extract"
+        )
     counts = Counter() if counts is None else counts
     items: dict[str, Item] = {}
     with progress_bar("items", path.stat().st_size, "B") as bar:
@@ -59,10 +63,14 @@ def _sound(path: Path, skipped: Skipped | None, bar: Any) -> Iterator[Item]:
         title, links = record.get("title"), record.get("links")
         if not isinstance(title, str) or has_half_pair(title):
             why = 'no "title": each line needs one that is a string'
-        elif not isinstance(links, list) or not all(isinstance(link, str) and not has_half_pair(link) for link in links):
+        elif not isinstance(links, list) or not all(
+            isinstance(link, str) and not has_half_pair(link) for link in links
+        ):
             why = 'no list of "links": each line needs one, of strings'
         else:
-            yield Item(title.strip(), tuple(dict.fromkeys(filter(None, map(str.strip, links)))), record)
+            yield Item(
+                title.strip(), tuple(dict.fromkeys(filter(None, map(str.strip, links)))), record
+            )
             continue
         if skipped is None:
             raise ValueError(f"{path}:{number}: {why}; mend the line, or pass --skip-bad")
@@ -80,14 +88,30 @@ def value_of(record: dict[str, Any], name: str) -> Any:
 def number_of(value: Any) -> float | None:
     """A number, or the first in a string ("207 minutes", "1,024 pages") or in a list of these; None where there is no finite one."""
     if isinstance(value, list):
-        return next((number for part in value if not isinstance(part, list) and (number := number_of(part)) is not None), None)
+        return next(
+            (
+                number
+                for part in value
+                if not isinstance(part, list) and (number := number_of(part)) is not None
+            ),
+            None,
+        )
     if isinstance(value, str):
         found = _NUMBER.search(value)
         if not found:
             return None
         thousands = _THOUSANDS.match(found[0])
-        value = float(thousands[0].replace(",", "") if thousands else re.match(r"-?\d+(?:\.\d+)?", found[0])[0])  # type: ignore[index]
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > sys.float_info.max or value != value:
+        value = float(
+            thousands[0].replace(",", "")
+            if thousands
+            else re.match(r"-?\d+(?:\.\d+)?", found[0])[0]
+        )  # type: ignore[index]
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or abs(value) > sys.float_info.max
+        or value != value
+    ):
         return None
     return float(value)
 
@@ -95,4 +119,8 @@ def number_of(value: Any) -> float | None:
 def words_of(value: Any) -> list[str]:
     """A string, a number or a list of them as a list of strings; [] for anything else."""
     found = value if isinstance(value, list) else [value]
-    return [str(part) for part in found if isinstance(part, str | int | float) and not isinstance(part, bool) and str(part).strip()]
+    return [
+        str(part)
+        for part in found
+        if isinstance(part, str | int | float) and not isinstance(part, bool) and str(part).strip()
+    ]

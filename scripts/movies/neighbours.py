@@ -44,8 +44,15 @@ def rows_of(titles: Sequence[str], wanted: Sequence[str]) -> Ints1d:
     for title in wanted:
         row = exact.get(title, lower.get(title.casefold()))
         if row is None:
-            alike = [titles[lower[name]] for name in difflib.get_close_matches(title.casefold(), list(lower), n=ALIKE)]
-            hint = f": did you mean {' or '.join(alike)}?" if alike else ": it has no links that were trained on, or is spelt otherwise"
+            alike = [
+                titles[lower[name]]
+                for name in difflib.get_close_matches(title.casefold(), list(lower), n=ALIKE)
+            ]
+            hint = (
+                f": did you mean {' or '.join(alike)}?"
+                if alike
+                else ": it has no links that were trained on, or is spelt otherwise"
+            )
             raise ValueError(f"no item is called {title!r}{hint}")
         found.append(row)
     return np.asarray(found, "i8")
@@ -64,7 +71,9 @@ def nearest(trained: Trained, row: int, k: int) -> list[Neighbour]:
     names = trained.pairs.links
     return [
         Neighbour(
-            trained.pairs.titles[other], float(cosine), [names[link] for link in shared_links(trained.pairs.train, row, other)[:REASONS]]
+            trained.pairs.titles[other],
+            float(cosine),
+            [names[link] for link in shared_links(trained.pairs.train, row, other)[:REASONS]],
         )
         for other, cosine in zip(rows[0].tolist(), cosines[0].tolist())
         if other != row
@@ -77,12 +86,21 @@ def all_nearest(trained: Trained, k: int) -> list[dict[str, object]]:
     rows, cosines = top_k(trained.items, trained.items, k, "neighbours")
     titles = trained.pairs.titles
     return [
-        {"title": title, "neighbours": [[titles[other], round(cosine, 4)] for other, cosine in zip(others, near) if other != row][: k - 1]}
+        {
+            "title": title,
+            "neighbours": [
+                [titles[other], round(cosine, 4)]
+                for other, cosine in zip(others, near)
+                if other != row
+            ][: k - 1],
+        }
         for row, (title, others, near) in enumerate(zip(titles, rows.tolist(), cosines.tolist()))
     ]
 
 
-def best_links(links: Ints1d, scores: Floats1d, names: Sequence[str], n: int = REASONS) -> list[str]:
+def best_links(
+    links: Ints1d, scores: Floats1d, names: Sequence[str], n: int = REASONS
+) -> list[str]:
     """Of some links the names of those with the highest scores, (n_links,), above 0."""
     order = links[np.argsort(-scores[links], kind="stable")]
     return [names[link] for link in order[:n] if scores[link] > 0]

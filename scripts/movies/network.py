@@ -47,7 +47,10 @@ def build_model(frequencies: Ints1d, n_items: int, settings: Settings) -> Any:
         return layers.Embedding(n_rows, settings.width, embeddings_initializer=start, name=name)
 
     item, link = (layers.Input((), dtype="int32", name=name) for name in ("item", "link"))
-    vectors = table(n_items, settings.seed, "items")(item), table(len(frequencies), settings.seed + 1, "links")(link)
+    vectors = (
+        table(n_items, settings.seed, "items")(item),
+        table(len(frequencies), settings.seed + 1, "links")(link),
+    )
     cosine = layers.Dot(axes=-1, normalize=True, name="cosine")(vectors)
     bias = layers.Embedding(len(frequencies), 1, name="bias")(link)
     score = layers.Add(name="score")([layers.Dense(1, use_bias=False, name="scale")(cosine), bias])
@@ -65,7 +68,12 @@ def log_presence(frequencies: Ints1d, n_items: int, batch_size: int) -> Floats1d
     """
     size = min(batch_size, n_items)
     others = n_items - frequencies
-    absence = gammaln(others + 1) - gammaln(np.maximum(others - size, 0) + 1) - gammaln(n_items + 1) + gammaln(n_items - size + 1)
+    absence = (
+        gammaln(others + 1)
+        - gammaln(np.maximum(others - size, 0) + 1)
+        - gammaln(n_items + 1)
+        + gammaln(n_items - size + 1)
+    )
     found: Floats1d = np.log(-np.expm1(np.where(others < size, -np.inf, absence))).astype("f4")
     return found
 
@@ -84,10 +92,14 @@ class Network:
         self.pairs = pairs.astype("f4").tocsr()
         frequencies = np.bincount(self.pairs.indices, minlength=pairs.shape[1])
         self.model = build_model(frequencies, pairs.shape[0], settings)
-        self.items, self.links, self.bias = (self.model.get_layer(name).embeddings for name in ("items", "links", "bias"))
+        self.items, self.links, self.bias = (
+            self.model.get_layer(name).embeddings for name in ("items", "links", "bias")
+        )
         self.log_scale = keras.Variable(np.log(FIRST_SCALE), dtype="float32", name="log_scale")
         self.variables = [self.items, self.links, self.bias, self.log_scale]
-        self.optimizer = keras.optimizers.AdamW(settings.learn_rate, weight_decay=settings.weight_decay)
+        self.optimizer = keras.optimizers.AdamW(
+            settings.learn_rate, weight_decay=settings.weight_decay
+        )
         self.optimizer.exclude_from_weight_decay(var_list=[self.bias, self.log_scale])
         self.optimizer.build(self.variables)
         self.log_odds = log_presence(frequencies, pairs.shape[0], self.batch_size)
@@ -119,17 +131,28 @@ class Network:
                 items = tf.math.l2_normalize(tf.gather(self.items.value, rows), axis=1)
                 links = tf.math.l2_normalize(tf.gather(self.links.value, columns), axis=1)
                 bias = tf.gather(self.bias.value[:, 0], columns)
-                logits = tf.exp(self.log_scale.value) * tf.matmul(items, links, transpose_b=True) + bias
+                logits = (
+                    tf.exp(self.log_scale.value) * tf.matmul(items, links, transpose_b=True) + bias
+                )
                 # all links share the softmax; a pair that was drawn by its own item is surely there
                 partition = tf.reduce_logsumexp(logits - (1 - targets) * log_odds, axis=1)
                 per_item = tf.reduce_sum(targets, axis=1)
-                loss = tf.reduce_sum(per_item * partition - tf.reduce_sum(targets * logits, axis=1)) / tf.reduce_sum(per_item)
+                loss = tf.reduce_sum(
+                    per_item * partition - tf.reduce_sum(targets * logits, axis=1)
+                ) / tf.reduce_sum(per_item)
             values = [variable.value for variable in self.variables]
             self.optimizer.apply(tape.gradient(loss, values), self.variables)
             return loss
 
-        shapes = (([None], tf.int32), ([None], tf.int32), ([None, None], tf.float32), ([None], tf.float32))
-        return tf.function(step, input_signature=[tf.TensorSpec(*shape) for shape in shapes], autograph=False)
+        shapes = (
+            ([None], tf.int32),
+            ([None], tf.int32),
+            ([None, None], tf.float32),
+            ([None], tf.float32),
+        )
+        return tf.function(
+            step, input_signature=[tf.TensorSpec(*shape) for shape in shapes], autograph=False
+        )
 
     def epoch(self, number: int, bar: Any = None) -> float:
         """Train on every pair once, in an order that the number decides. Returns the mean loss of a pair."""
@@ -164,7 +187,11 @@ class Network:
     def to_bytes(self, slope: float, offset: float) -> bytes:
         """The .keras file of the model, probability = sigmoid(slope * score + offset); the same weights give the same bytes."""
         last = self.model.get_layer("probability")
-        for variable, value in ((self.model.get_layer("scale").kernel, self.scale), (last.kernel, slope), (last.bias, offset)):
+        for variable, value in (
+            (self.model.get_layer("scale").kernel, self.scale),
+            (last.kernel, slope),
+            (last.bias, offset),
+        ):
             variable.assign(np.full(variable.shape, value))
         return keras_bytes(self.model)
 

@@ -32,17 +32,25 @@ class Pairs:
         return {part: int(getattr(self, part).nnz) for part in PARTS}
 
 
-def to_matrix(items: Sequence[Item], min_count: int, counts: Counter[str]) -> tuple[list[str], list[str], sparse.csr_matrix]:
+def to_matrix(
+    items: Sequence[Item], min_count: int, counts: Counter[str]
+) -> tuple[list[str], list[str], sparse.csr_matrix]:
     """(titles, links, (n_items, n_links) of ones) of the items that have links which at least `min_count` items have.
 
     Raises:
         ValueError: "no link is on ... items ...", "... links to just one ...".
     """
     found = Counter(link for item in items for link in item.links)
-    links = [link for link, n_items in sorted(found.items(), key=lambda pair: (-pair[1], pair[0])) if n_items >= min_count]
+    links = [
+        link
+        for link, n_items in sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+        if n_items >= min_count
+    ]
     counts["links left out, on fewer items than min_count"] = len(found) - len(links)
     if not links:
-        raise ValueError(f"no link is on {min_count} items or more: give more items, or lower vars.movies.min_count")
+        raise ValueError(
+            f"no link is on {min_count} items or more: give more items, or lower vars.movies.min_count"
+        )
     column = {link: number for number, link in enumerate(links)}
     columns = [[column[link] for link in item.links if link in column] for item in items]
     kept = [number for number, own in enumerate(columns) if own]
@@ -50,7 +58,10 @@ def to_matrix(items: Sequence[Item], min_count: int, counts: Counter[str]) -> tu
     lengths = np.asarray([len(columns[number]) for number in kept])
     indices = np.concatenate([np.sort(columns[number]) for number in kept])
     shape = (len(kept), len(links))
-    matrix = sparse.csr_matrix((np.ones(len(indices), "f4"), indices, np.concatenate([[0], np.cumsum(lengths)])), shape=shape)
+    matrix = sparse.csr_matrix(
+        (np.ones(len(indices), "f4"), indices, np.concatenate([[0], np.cumsum(lengths)])),
+        shape=shape,
+    )
     if len(kept) < 2 or len(links) < 2:
         raise ValueError(
             f"{len(kept)} item and {len(links)} link to learn from: nothing to compare; give more items, or lower vars.movies.min_count"
@@ -58,7 +69,9 @@ def to_matrix(items: Sequence[Item], min_count: int, counts: Counter[str]) -> tu
     return [items[number].title for number in kept], links, matrix
 
 
-def split(titles: list[str], links: list[str], matrix: sparse.csr_matrix, share: float, seed: int) -> Pairs:
+def split(
+    titles: list[str], links: list[str], matrix: sparse.csr_matrix, share: float, seed: int
+) -> Pairs:
     """Hold out pairs by chance: each item and each link keeps at least one pair to train on.
 
     Args:
@@ -78,7 +91,9 @@ def split(titles: list[str], links: list[str], matrix: sparse.csr_matrix, share:
     stays = np.zeros(matrix.nnz, bool)
     for of_pair in (rows, columns):
         stays[np.unique(of_pair, return_index=True)[1]] = True
-    free = random.permutation(np.flatnonzero(~stays))  # their order so far has the pairs of frequent links first
+    free = random.permutation(
+        np.flatnonzero(~stays)
+    )  # their order so far has the pairs of frequent links first
     size = min(round(share * matrix.nnz), len(free) // 2)
     if size < FEWEST:
         raise ValueError(
@@ -90,6 +105,8 @@ def split(titles: list[str], links: list[str], matrix: sparse.csr_matrix, share:
 
     def of(number: int) -> sparse.csr_matrix:
         mine = part == number
-        return sparse.csr_matrix((np.ones(mine.sum(), "f4"), (rows[mine], columns[mine])), shape=matrix.shape)
+        return sparse.csr_matrix(
+            (np.ones(mine.sum(), "f4"), (rows[mine], columns[mine])), shape=matrix.shape
+        )
 
     return Pairs(titles, links, of(0), of(1), of(2))

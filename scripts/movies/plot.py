@@ -27,7 +27,9 @@ def main_values(values: Sequence[Any]) -> tuple[list[str], list[str]]:
     """Of each item the first of its values that has a colour ("" for none of them), and these values, the most frequent first."""
     found = [words_of(value) for value in values]
     counts = Counter(word for words in found for word in dict.fromkeys(words))
-    named = [word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:COLOURED]]
+    named = [
+        word for word, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:COLOURED]
+    ]
     first = [next((word for word in words if word in named), "") for words in found]
     return first, [word for word in named if word in first]
 
@@ -35,12 +37,16 @@ def main_values(values: Sequence[Any]) -> tuple[list[str], list[str]]:
 def to_name(places: Floats2d, weights: Floats1d) -> Ints1d:
     """Of each cell of the plane the item with the highest weight, so that names are spread: rows."""
     low, high = places.min(axis=0), places.max(axis=0)
-    cells = np.minimum((places - low) / np.maximum(high - low, 1e-9) * CELLS, CELLS - 1).astype("i8") @ [CELLS, 1]
+    cells = np.minimum((places - low) / np.maximum(high - low, 1e-9) * CELLS, CELLS - 1).astype(
+        "i8"
+    ) @ [CELLS, 1]
     order = np.argsort(-weights, kind="stable")
     return np.sort(order[np.unique(cells[order], return_index=True)[1]])
 
 
-def draw(titles: Sequence[str], places: Floats2d, values: Sequence[Any], weights: Floats1d, title: str) -> Figure:
+def draw(
+    titles: Sequence[str], places: Floats2d, values: Sequence[Any], weights: Floats1d, title: str
+) -> Figure:
     """A point for each item.
 
     Args:
@@ -58,14 +64,32 @@ def draw(titles: Sequence[str], places: Floats2d, values: Sequence[Any], weights
         some = places[of_value == value]
         if len(some):
             size = 30 if len(places) < 1_000 else 8
-            axes.scatter(some[:, 0], some[:, 1], s=size, color=colour, label=f"{value or 'other'} ({len(some)})", linewidths=0)
+            axes.scatter(
+                some[:, 0],
+                some[:, 1],
+                s=size,
+                color=colour,
+                label=f"{value or 'other'} ({len(some)})",
+                linewidths=0,
+            )
     short = [name if len(name) <= SHORT else f"{name[: SHORT - 1]}…" for name in titles]
-    names = [axes.text(places[row, 0], places[row, 1], short[row], fontsize=8, color="#303030") for row in to_name(places, weights)]
+    names = [
+        axes.text(places[row, 0], places[row, 1], short[row], fontsize=8, color="#303030")
+        for row in to_name(places, weights)
+    ]
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     for spine in axes.spines.values():
         spine.set_visible(False)
     line = {"arrowstyle": "-", "color": "#a0a0a0", "lw": 0.5}
-    adjust_text(names, x=places[:, 0], y=places[:, 1], ax=axes, expand=(1.1, 1.4), iter_lim=STEPS, arrowprops=line)
+    adjust_text(
+        names,
+        x=places[:, 0],
+        y=places[:, 1],
+        ax=axes,
+        expand=(1.1, 1.4),
+        iter_lim=STEPS,
+        arrowprops=line,
+    )
     return figure

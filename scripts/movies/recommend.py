@@ -15,7 +15,10 @@ from scripts.scores import percent
 
 OTHERS = 100  # items that stand for dislikes where none are given
 STRENGTH = 1.0  # C of the SVM
-SMALLEST, MOST_CHECKS = 3, 500  # items of a group that is checked; items that are left out, one at a time
+SMALLEST, MOST_CHECKS = (
+    3,
+    500,
+)  # items of a group that is checked; items that are left out, one at a time
 TOP = 10
 
 
@@ -37,7 +40,9 @@ def direction(items: Floats2d, likes: Ints1d, dislikes: Ints1d, seed: int = 0) -
     return found
 
 
-def recommend(trained: Trained, likes: Ints1d, dislikes: Ints1d, k: int, seed: int = 0) -> list[Neighbour]:
+def recommend(
+    trained: Trained, likes: Ints1d, dislikes: Ints1d, k: int, seed: int = 0
+) -> list[Neighbour]:
     """The items furthest on the liked side, none of them named, with those of their links that are furthest there too.
 
     Raises:
@@ -53,9 +58,18 @@ def recommend(trained: Trained, likes: Ints1d, dislikes: Ints1d, k: int, seed: i
     way = direction(trained.items, likes, dislikes, seed)
     scores, of_links = trained.items @ way, trained.links @ way
     scores[np.concatenate([likes, dislikes])] = -np.inf
-    rows = np.argsort(-scores, kind="stable")[: min(k, len(titles) - len(np.union1d(likes, dislikes)))]
+    rows = np.argsort(-scores, kind="stable")[
+        : min(k, len(titles) - len(np.union1d(likes, dislikes)))
+    ]
     train = trained.pairs.train
-    return [Neighbour(titles[row], float(scores[row]), best_links(train[row].indices, of_links, trained.pairs.links)) for row in rows]
+    return [
+        Neighbour(
+            titles[row],
+            float(scores[row]),
+            best_links(train[row].indices, of_links, trained.pairs.links),
+        )
+        for row in rows
+    ]
 
 
 def groups_of(values: Sequence[Any]) -> dict[str, Ints1d]:
@@ -64,7 +78,11 @@ def groups_of(values: Sequence[Any]) -> dict[str, Ints1d]:
     for row, value in enumerate(values):
         for word in dict.fromkeys(words_of(value)):
             rows[word].append(row)
-    return {word: np.asarray(own) for word, own in rows.items() if SMALLEST <= len(own) <= len(values) / 2}
+    return {
+        word: np.asarray(own)
+        for word, own in rows.items()
+        if SMALLEST <= len(own) <= len(values) / 2
+    }
 
 
 def _left_out(groups: dict[str, Ints1d], seed: int) -> Iterator[tuple[Ints1d, int]]:
@@ -89,18 +107,31 @@ def check(trained: Trained, groups: dict[str, Ints1d], seed: int = 0) -> dict[st
     lengths = np.diff(trained.pairs.train.indptr).astype("f4")
     hits: dict[str, list[float]] = {"recall": [], "popularity": [], "chance": []}
     for likes, missing in _left_out(groups, seed):
-        scores = {"recall": trained.items @ direction(trained.items, likes, np.zeros(0, "i8"), seed), "popularity": lengths.copy()}
+        scores = {
+            "recall": trained.items @ direction(trained.items, likes, np.zeros(0, "i8"), seed),
+            "popularity": lengths.copy(),
+        }
         for name, of_items in scores.items():
             of_items[likes] = -np.inf
-            better = np.count_nonzero(of_items > of_items[missing]) + (np.count_nonzero(of_items == of_items[missing]) - 1) / 2
+            better = (
+                np.count_nonzero(of_items > of_items[missing])
+                + (np.count_nonzero(of_items == of_items[missing]) - 1) / 2
+            )
             hits[name].append(float(better < TOP))
         hits["chance"].append(min(TOP / (len(lengths) - len(likes)), 1))
-    return {**{name: float(np.mean(found)) for name, found in hits.items()}, "groups": len(groups), "items": len(hits["recall"])}
+    return {
+        **{name: float(np.mean(found)) for name, found in hits.items()},
+        "groups": len(groups),
+        "items": len(hits["recall"]),
+    }
 
 
 def print_check(told: dict[str, Any]) -> None:
     """Print how often the item that was left out is among the first ten."""
     figures = ", ".join(
-        f"{name} {percent(told[key])}" for name, key in (("SVM", "recall"), ("popularity", "popularity"), ("chance", "chance"))
+        f"{name} {percent(told[key])}"
+        for name, key in (("SVM", "recall"), ("popularity", "popularity"), ("chance", "chance"))
     )
-    print(f"recommend, {told['items']} items left out of {told['groups']} groups by {told['group']}: among the first {TOP}: {figures}")
+    print(
+        f"recommend, {told['items']} items left out of {told['groups']} groups by {told['group']}: among the first {TOP}: {figures}"
+    )

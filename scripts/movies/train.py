@@ -17,7 +17,10 @@ from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.network import Network, Settings
 from scripts.movies.pairs import Floats1d, Pairs
 
-NEGATIVES, MOST_NEGATIVES = 50, 1_000_000  # for each held-out pair, and at most, that the probability is made from
+NEGATIVES, MOST_NEGATIVES = (
+    50,
+    1_000_000,
+)  # for each held-out pair, and at most, that the probability is made from
 SAVE_SECONDS = 30.0  # between two checkpoints
 
 
@@ -26,8 +29,15 @@ class Checkpoint:
 
     def __init__(self, path: Path | None, pairs: Pairs, settings: Settings) -> None:
         self.path = path
-        parts = [part for name in ("train", "dev") for part in (getattr(pairs, name).indptr, getattr(pairs, name).indices)]
-        self.key = digest(json.dumps(asdict(settings)).encode() + b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+        parts = [
+            part
+            for name in ("train", "dev")
+            for part in (getattr(pairs, name).indptr, getattr(pairs, name).indices)
+        ]
+        self.key = digest(
+            json.dumps(asdict(settings)).encode()
+            + b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+        )
         self.saved = time.monotonic()
 
     def read(self) -> tuple[list[Any], list[Any], list[dict[str, Any]]] | None:
@@ -47,14 +57,22 @@ class Checkpoint:
         """Save, unless that was done a moment ago."""
         if self.path is None or time.monotonic() - self.saved < SAVE_SECONDS:
             return
-        told = {"log": log, "key": self.key, "n_best": len(best), "n_arrays": len(best) + len(state)}
+        told = {
+            "log": log,
+            "key": self.key,
+            "n_best": len(best),
+            "n_arrays": len(best) + len(state),
+        }
         with replacing(self.path) as part, part.open("wb") as file:
             np.savez(file, *best, *state, facts=np.asarray(json.dumps(told)))
         self.saved = time.monotonic()
 
 
 def train(
-    pairs: Pairs, settings: Settings, checkpoint: Path | None = None, after: Callable[[dict[str, Any]], None] | None = None
+    pairs: Pairs,
+    settings: Settings,
+    checkpoint: Path | None = None,
+    after: Callable[[dict[str, Any]], None] | None = None,
 ) -> tuple[Network, list[dict[str, Any]]]:
     """Train until the recall of the dev pairs stops to rise, and go back to the best epoch.
 
@@ -75,8 +93,12 @@ def train(
 
     def state_of(epoch: int, loss: float | None) -> dict[str, Any]:
         factors = network.factors()
-        if not all(np.isfinite(part).all() for part in (factors.items, factors.links, factors.bias)):
-            raise ValueError(f"the embeddings are no numbers any more after epoch {epoch}: lower vars.movies.learn_rate or weight_decay")
+        if not all(
+            np.isfinite(part).all() for part in (factors.items, factors.links, factors.bias)
+        ):
+            raise ValueError(
+                f"the embeddings are no numbers any more after epoch {epoch}: lower vars.movies.learn_rate or weight_decay"
+            )
         dev = measure(*ranks(factors, pairs.train, pairs.dev, some), n_resamples=0)
         return {"epoch": epoch, "loss": loss, "recall": dev["recall"], "mrr": dev["mrr"]}
 
@@ -89,11 +111,15 @@ def train(
         log = [state_of(0, None)]  # the biases alone: popularity
         if after is not None:
             after(log[0])
-    while (done := log[-1]["epoch"]) < settings.max_epochs and done - best_of(log)["epoch"] < settings.patience:
+    while (done := log[-1]["epoch"]) < settings.max_epochs and done - best_of(log)[
+        "epoch"
+    ] < settings.patience:
         with progress_bar(f"epoch {done + 1}", pairs.train.nnz, "pair") as bar:
             loss = network.epoch(done, bar)
         if not np.isfinite(loss):
-            raise ValueError(f"the loss is {loss} in epoch {done + 1}: lower vars.movies.learn_rate")
+            raise ValueError(
+                f"the loss is {loss} in epoch {done + 1}: lower vars.movies.learn_rate"
+            )
         log.append(state_of(done + 1, loss))
         if best_of(log) is log[-1]:
             best = network.state()[: len(network.variables)]
@@ -120,7 +146,9 @@ def calibrate(factors: Factors, pairs: Pairs, seed: int) -> dict[str, Any]:
         threshold_cosine with its f (of the cosine alone, without the bias of the link).
     """
     known = (pairs.train + pairs.dev + pairs.test).tocsr()
-    dev, test = (_sample(known, part, seed + number) for number, part in enumerate((pairs.dev, pairs.test)))
+    dev, test = (
+        _sample(known, part, seed + number) for number, part in enumerate((pairs.dev, pairs.test))
+    )
     scores = [factors.scores_of(rows, columns) for rows, columns, _, _ in (dev, test)]
     linear = LogisticRegression(C=1e6).fit(scores[0][:, None], dev[2], sample_weight=dev[3])
     slope, offset = float(linear.coef_[0, 0]), float(linear.intercept_[0])
@@ -134,10 +162,15 @@ def calibrate(factors: Factors, pairs: Pairs, seed: int) -> dict[str, Any]:
     cosines = [plain.scores_of(rows, columns) for rows, columns, _, _ in (dev, test)]
     told["auc_cosine"] = float(roc_auc_score(test[2], cosines[1], sample_weight=test[3]))
     told["threshold_cosine"] = _best_threshold(dev[2], cosines[0], dev[3])
-    return {**told, "f_cosine": _rates(test[2], cosines[1] >= told["threshold_cosine"], test[3])["f"]}
+    return {
+        **told,
+        "f_cosine": _rates(test[2], cosines[1] >= told["threshold_cosine"], test[3])["f"],
+    }
 
 
-def _sample(known: sparse.csr_matrix, held_out: sparse.csr_matrix, seed: int) -> tuple[Any, Any, Any, Floats1d]:
+def _sample(
+    known: sparse.csr_matrix, held_out: sparse.csr_matrix, seed: int
+) -> tuple[Any, Any, Any, Floats1d]:
     """(items, links, whether true, weight) of held-out pairs and of some that are not true."""
     rows, columns = held_out.nonzero()
     random, (n_items, n_links) = np.random.default_rng(seed), known.shape
@@ -146,7 +179,12 @@ def _sample(known: sparse.csr_matrix, held_out: sparse.csr_matrix, seed: int) ->
     drawn = drawn[~np.isin(drawn, true.row.astype("i8") * n_links + true.col)]
     labels = np.concatenate([np.ones(len(rows), bool), np.zeros(len(drawn), bool)])
     weights = np.where(labels, 1.0, (n_items * n_links - known.nnz) / max(len(drawn), 1))
-    return np.concatenate([rows, drawn // n_links]), np.concatenate([columns, drawn % n_links]), labels, weights
+    return (
+        np.concatenate([rows, drawn // n_links]),
+        np.concatenate([columns, drawn % n_links]),
+        labels,
+        weights,
+    )
 
 
 def _best_threshold(labels: Any, scores: Floats1d, weights: Floats1d) -> float:
@@ -157,5 +195,12 @@ def _best_threshold(labels: Any, scores: Floats1d, weights: Floats1d) -> float:
 
 def _rates(labels: Any, predicted: Any, weights: Floats1d) -> dict[str, float]:
     hits = float(weights[labels & predicted].sum())
-    precision, recall = hits / max(float(weights[predicted].sum()), 1e-12), hits / float(weights[labels].sum())
-    return {"precision": precision, "recall": recall, "f": 2 * precision * recall / max(precision + recall, 1e-12)}
+    precision, recall = (
+        hits / max(float(weights[predicted].sum()), 1e-12),
+        hits / float(weights[labels].sum()),
+    )
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f": 2 * precision * recall / max(precision + recall, 1e-12),
+    }

@@ -30,7 +30,9 @@ TrainOn = Annotated[splitting.TrainOn, typer.Option(help="labels to train on")]
 PatternsFile = Annotated[Path, typer.Option(help="EntityRuler JSONL")]
 PhraseAttr = Annotated[annotating.PhraseAttr, typer.Option(help="what phrases are compared by")]
 EMPTY = Path("assets/empty.jsonl")
-Base = Annotated[str, typer.Option(help="language code, or a pipeline where patterns need its annotation")]
+Base = Annotated[
+    str, typer.Option(help="language code, or a pipeline where patterns need its annotation")
+]
 
 
 @app.command()
@@ -38,28 +40,50 @@ Base = Annotated[str, typer.Option(help="language code, or a pipeline where patt
 def annotate(
     output: Annotated[Path, typer.Argument(help="folder for the shards")],
     stats: Annotated[Path, typer.Argument(help="JSON file for the statistics")],
-    texts: Annotated[Path, typer.Option(help=".jsonl, .txt or .spacy, gzipped or not, or a folder of them")],
+    texts: Annotated[
+        Path, typer.Option(help=".jsonl, .txt or .spacy, gzipped or not, or a folder of them")
+    ],
     patterns: PatternsFile,
     base: Base = "en",
     phrase_attr: PhraseAttr = "ORTH",
     n_process: Annotated[int, typer.Option(help="processes; -1 for one a core")] = 1,
-    shard_texts: Annotated[int, typer.Option(help="texts in a shard", min=1)] = annotating.SHARD_TEXTS,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad/--no-skip-bad", help="leave out bad lines and count them")] = False,
+    shard_texts: Annotated[
+        int, typer.Option(help="texts in a shard", min=1)
+    ] = annotating.SHARD_TEXTS,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad/--no-skip-bad", help="leave out bad lines and count them")
+    ] = False,
     train_on: TrainOn = "silver",
 ) -> None:
     """Match patterns in texts: DocBin shards with silver labels, and statistics."""
     if train_on == "labelled":
-        write_json(stats, {"labels": {}, "patterns": [], "note": "trained on hand labels alone: no patterns were matched"})
+        write_json(
+            stats,
+            {
+                "labels": {},
+                "patterns": [],
+                "note": "trained on hand labels alone: no patterns were matched",
+            },
+        )
         output.mkdir(parents=True, exist_ok=True)
         print("vars.ner.train_on is labelled: no patterns are matched")
         return
     found = annotating.annotate_files(
-        texts, patterns, output, base=base, phrase_attr=phrase_attr, n_process=n_process, skip_bad=skip_bad, shard_texts=shard_texts
+        texts,
+        patterns,
+        output,
+        base=base,
+        phrase_attr=phrase_attr,
+        n_process=n_process,
+        skip_bad=skip_bad,
+        shard_texts=shard_texts,
     )
     write_json(stats, found)
     annotating.print_statistics(found, stats)
     if not any(label["matches"] for label in found["labels"].values()):
-        raise ValueError(f"no pattern matches any of the {found['texts']} texts: see {stats} for each pattern, and mend {patterns}")
+        raise ValueError(
+            f"no pattern matches any of the {found['texts']} texts: see {stats} for each pattern, and mend {patterns}"
+        )
 
 
 @app.command()
@@ -71,23 +95,44 @@ def split(
     dev: Annotated[Path, typer.Option(help="hand-labelled texts to choose by")],
     gold: Annotated[Path, typer.Option(help="hand-labelled texts to score by")],
     train_on: TrainOn = "silver",
-    doubt: Annotated[splitting.Doubt, typer.Option(help="unmatched tokens to leave unknown in training")] = "names",
+    doubt: Annotated[
+        splitting.Doubt, typer.Option(help="unmatched tokens to leave unknown in training")
+    ] = "names",
     base: Base = "en",
-    share: Annotated[float, typer.Option(help="share of texts for dev and for test where there is no gold file")] = 0.1,
+    share: Annotated[
+        float, typer.Option(help="share of texts for dev and for test where there is no gold file")
+    ] = 0.1,
     seed: Annotated[int, typer.Option(help="for the draw")] = 0,
 ) -> None:
     """Split by text into train, dev and test; gold texts never train."""
     done = splitting.split_corpus(
-        silver, output, labelled=labelled, dev=dev, test=gold, train_on=train_on, doubt=doubt, base=base, share=share, seed=seed
+        silver,
+        output,
+        labelled=labelled,
+        dev=dev,
+        test=gold,
+        train_on=train_on,
+        doubt=doubt,
+        base=base,
+        share=share,
+        seed=seed,
     )
     for name in ("train", "dev", "test"):
-        kind = done["train_on"] if name == "train" else "gold" if done[f"{name}_is_gold"] else "silver"
+        kind = (
+            done["train_on"] if name == "train" else "gold" if done[f"{name}_is_gold"] else "silver"
+        )
         print(f"{name}: {done['texts'][name]} texts, {done['entities'][name]} entities ({kind})")
-    print(f"{done['unknown_tokens_in_train']} unmatched tokens look like names: they are unknown in training, not O")
+    print(
+        f"{done['unknown_tokens_in_train']} unmatched tokens look like names: they are unknown in training, not O"
+    )
     if done["gold_rejected"]:
-        print(f"left out of the gold labels, see {output / 'misaligned.jsonl'}: {done['gold_rejected']}")
+        print(
+            f"left out of the gold labels, see {output / 'misaligned.jsonl'}: {done['gold_rejected']}"
+        )
     if not done["test_is_gold"]:
-        print("No gold file was given (vars.ner.gold): scores will be against silver labels, which the patterns made.")
+        print(
+            "No gold file was given (vars.ner.gold): scores will be against silver labels, which the patterns made."
+        )
 
 
 @app.command()
@@ -95,9 +140,14 @@ def split(
 def teach(
     corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy and terms.jsonl")],
-    by: Annotated[teaching.Teach, typer.Option(help="what the teacher looks at: words, encoder (words too), or none")] = "words",
+    by: Annotated[
+        teaching.Teach,
+        typer.Option(help="what the teacher looks at: words, encoder (words too), or none"),
+    ] = "words",
     terms: Annotated[Path, typer.Option(help="terms that you have accepted or rejected")] = EMPTY,
-    sources: Annotated[Path, typer.Option(help="sources of silver labels beside the patterns, with their weights")] = EMPTY,
+    sources: Annotated[
+        Path, typer.Option(help="sources of silver labels beside the patterns, with their weights")
+    ] = EMPTY,
     encoder: Annotated[str, typer.Option(help="hub name or folder, for --by encoder")] = "",
     gpu_id: Annotated[int, typer.Option(help="for the encoder; -1 for the CPU")] = -1,
     base: Base = "en",
@@ -106,14 +156,18 @@ def teach(
     """Let a teacher label what the patterns missed in the training texts."""
     nlp = load_nlp(base)
     features = teaching.features_of(by, encoder, gpu_id)
-    done = teaching.teach_corpus(corpus, output, nlp, features, read_terms(terms), read_sources(sources, nlp), seed)
+    done = teaching.teach_corpus(
+        corpus, output, nlp, features, read_terms(terms), read_sources(sources, nlp), seed
+    )
     print(f"{done['entities_before']} silver entities before, {done['entities_after']} after")
     print(f"{done['terms_found']} terms found: read them in {output / 'terms.jsonl'}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 @one_line_errors
-def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="file for what spaCy says")]) -> None:
+def debug(
+    context: typer.Context, output: Annotated[Path, typer.Argument(help="file for what spaCy says")]
+) -> None:
     """Run `spacy debug data` with the arguments given after OUTPUT, print what it says, and keep it in a file."""
     command = [sys.executable, "-m", "spacy", "debug", "data", *context.args, "--no-format"]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -121,7 +175,10 @@ def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="f
     if done.returncode and "Summary" not in done.stdout:
         raise ValueError("spacy debug data could not load the config or the corpus: see above")
     if done.returncode:
-        print("Warning: spacy debug data found an error in the corpus (see above): training goes on, do not expect much", file=sys.stderr)
+        print(
+            "Warning: spacy debug data found an error in the corpus (see above): training goes on, do not expect much",
+            file=sys.stderr,
+        )
     write_text(output, done.stdout)
 
 
@@ -129,7 +186,9 @@ def debug(context: typer.Context, output: Annotated[Path, typer.Argument(help="f
 @one_line_errors
 def vectors(
     name: Annotated[str, typer.Argument(help="a pipeline or a vectors folder")],
-    output: Annotated[Path, typer.Argument(help="JSON file for what tells these vectors from others")],
+    output: Annotated[
+        Path, typer.Argument(help="JSON file for what tells these vectors from others")
+    ],
 ) -> None:
     """See that there are static vectors before a training asks for them, and which."""
     try:
@@ -141,9 +200,13 @@ def vectors(
             "or install a pipeline that has some (python -m spacy download en_core_web_lg), and name it by vars.vectors.table"
         ) from None
     if not table.size:
-        raise ValueError(f"{name!r} has no static vectors: a pipeline whose name ends in md or lg has")
+        raise ValueError(
+            f"{name!r} has no static vectors: a pipeline whose name ends in md or lg has"
+        )
     checksum = crc32(srsly.msgpack_dumps(table.key2row), crc32(table.data.tobytes(), table.attr))
-    write_json(output, {"name": name, "rows": table.shape[0], "width": table.shape[1], "crc32": checksum})
+    write_json(
+        output, {"name": name, "rows": table.shape[0], "width": table.shape[1], "crc32": checksum}
+    )
     print(f"{name}: {table.shape[0]:,} vectors of width {table.shape[1]}")
 
 
@@ -155,7 +218,9 @@ def compose(
     taught: Annotated[Path, typer.Argument(help="folder that teach filled")],
     patterns: PatternsFile,
     phrase_attr: PhraseAttr = "ORTH",
-    ruler: Annotated[composing.UseRuler, typer.Option(help="what to put around the model")] = "auto",
+    ruler: Annotated[
+        composing.UseRuler, typer.Option(help="what to put around the model")
+    ] = "auto",
     train_on: TrainOn = "silver",
 ) -> None:
     """Move a training into place and make the pipeline to package from it."""
@@ -181,11 +246,20 @@ def evaluate(
 ) -> None:
     """Score the pipeline and the patterns alone on the test split."""
     restore_folder(folder / "pipeline")
-    annotator = None if train_on == "labelled" else annotating.Annotator(load_nlp(base), read_patterns(patterns), phrase_attr)
-    metrics, examples = evaluating.evaluate(folder, corpus, annotator, srsly.read_json(corpus / "split.json"))
+    annotator = (
+        None
+        if train_on == "labelled"
+        else annotating.Annotator(load_nlp(base), read_patterns(patterns), phrase_attr)
+    )
+    metrics, examples = evaluating.evaluate(
+        folder, corpus, annotator, srsly.read_json(corpus / "split.json")
+    )
     evaluating.print_table(metrics)
     evaluating.draw(metrics, folder / "scores.png")
-    write_bytes(folder / "predictions.spacy", DocBin(docs=[example.predicted for example in examples]).to_bytes())
+    write_bytes(
+        folder / "predictions.spacy",
+        DocBin(docs=[example.predicted for example in examples]).to_bytes(),
+    )
     write_json(folder / "metrics.json", metrics)
 
 

@@ -15,7 +15,15 @@ from spacy.attrs import ENT_ID, ENT_IOB, ENT_TYPE, ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.corpus import Skipped, Text, load_nlp, read_texts, source_files, text_key, why_unreadable
+from scripts.corpus import (
+    Skipped,
+    Text,
+    load_nlp,
+    read_texts,
+    source_files,
+    text_key,
+    why_unreadable,
+)
 from scripts.files import digest, progress_bar, write_jsonl
 from scripts.ner.matching import Match, Pattern, PatternMatcher, resolve_overlaps
 from scripts.ner.patterns import check_annotation, fingerprint, never_match, read_patterns
@@ -24,7 +32,9 @@ from scripts.shards import MakeShard, Shard, lots, make_shards
 PhraseAttr = Literal["ORTH", "LOWER"]
 SHARD_TEXTS = 2_000
 SILVER_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID")
-WARM_WORDS = 15_000  # words that a process keeps for good; later ones are forgotten after each shard
+WARM_WORDS = (
+    15_000  # words that a process keeps for good; later ones are forgotten after each shard
+)
 
 
 @dataclass
@@ -34,20 +44,33 @@ class Counts:
     texts: int = 0
     tokens: int = 0
     without_match: int = 0
-    matches: Counter[int] = field(default_factory=Counter)  # by pattern, before overlaps are resolved
+    matches: Counter[int] = field(
+        default_factory=Counter
+    )  # by pattern, before overlaps are resolved
     entities: Counter[int] = field(default_factory=Counter)  # by pattern, after
-    overlaps: Counter[tuple[int, int]] = field(default_factory=Counter)  # (pattern dropped, pattern kept)
+    overlaps: Counter[tuple[int, int]] = field(
+        default_factory=Counter
+    )  # (pattern dropped, pattern kept)
 
     def add(self, other: "Counts") -> None:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), **{name: sorted(getattr(self, name).items()) for name in ("matches", "entities", "overlaps")}}
+        return {
+            **asdict(self),
+            **{
+                name: sorted(getattr(self, name).items())
+                for name in ("matches", "entities", "overlaps")
+            },
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Counts":
-        pairs = {name: Counter({_key(key): count for key, count in data[name]}) for name in ("matches", "entities", "overlaps")}
+        pairs = {
+            name: Counter({_key(key): count for key, count in data[name]})
+            for name in ("matches", "entities", "overlaps")
+        }
         return cls(data["texts"], data["tokens"], data["without_match"], **pairs)
 
 
@@ -72,7 +95,9 @@ class Annotator:
             nlp.vocab.strings.add(text)
         nlp.tokenizer.max_cache_size = WARM_WORDS  # type: ignore[union-attr]
 
-    def match(self, texts: Iterable[str]) -> Iterator[tuple[Doc, list[Match], list[Match], list[tuple[Match, Match]]]]:
+    def match(
+        self, texts: Iterable[str]
+    ) -> Iterator[tuple[Doc, list[Match], list[Match], list[tuple[Match, Match]]]]:
         """(Doc, all matches, those that are entities, dropped and kept of each overlap) for each text, in order."""
         docs = self.nlp.pipe(texts) if self.nlp.pipe_names else map(self.nlp.make_doc, texts)
         for doc in docs:
@@ -84,7 +109,12 @@ class Annotator:
         """A Doc with entities for each text, in order."""
         for doc, _, entities, _ in self.match(texts):
             spans = [(self.patterns[index], start, end) for index, start, end in entities]
-            doc.set_ents([Span(doc, start, end, label=pattern.label, span_id=pattern.id) for pattern, start, end in spans])
+            doc.set_ents(
+                [
+                    Span(doc, start, end, label=pattern.label, span_id=pattern.id)
+                    for pattern, start, end in spans
+                ]
+            )
             yield doc
 
     def shard(self, texts: list[str]) -> Shard:
@@ -106,8 +136,12 @@ class Annotator:
                 counts.overlaps.update((loser[0], winner[0]) for loser, winner in dropped)
             words = np.unique(np.concatenate([array[:, 0] for array in docbin.tokens]))
             docbin.strings.update(self.nlp.vocab.strings[key] for key in words.tolist())
-            docbin.strings.update(text for pattern in self.patterns for text in (pattern.label, pattern.id) if text)
-        labels = sorted({self.patterns[index].label for index, times in counts.entities.items() if times})
+            docbin.strings.update(
+                text for pattern in self.patterns for text in (pattern.label, pattern.id) if text
+            )
+        labels = sorted(
+            {self.patterns[index].label for index, times in counts.entities.items() if times}
+        )
         return docbin.to_bytes(), {"labels": labels, "counts": counts.to_json()}
 
     def _add(self, docbin: DocBin, doc: Doc, entities: list[Match]) -> None:
@@ -144,7 +178,9 @@ def prepare(base: str, patterns: list[Pattern], phrase_attr: str) -> MakeShard:
     return Annotator(load_nlp(base), patterns, phrase_attr).shard
 
 
-def unique_texts(texts: Iterable[Text], nlp: Language, set_aside: Skipped, repeated: Counter[str]) -> Iterator[Text]:
+def unique_texts(
+    texts: Iterable[Text], nlp: Language, set_aside: Skipped, repeated: Counter[str]
+) -> Iterator[Text]:
     """Each text once, in order; what can't be processed is set aside. The texts seen are kept on disk, not in memory."""
     seen = sqlite3.connect("")  # a temporary file that goes when it is closed
     seen.execute("PRAGMA journal_mode = OFF")
@@ -189,7 +225,18 @@ def annotate_files(
     """
     patterns = read_patterns(patterns_file)
     nlp = load_nlp(base)
-    settings = digest(repr((fingerprint(patterns), base, nlp.meta["version"], phrase_attr, shard_texts, spacy.__version__)).encode())
+    settings = digest(
+        repr(
+            (
+                fingerprint(patterns),
+                base,
+                nlp.meta["version"],
+                phrase_attr,
+                shard_texts,
+                spacy.__version__,
+            )
+        ).encode()
+    )
     never = dict(never_match(patterns, nlp))
     bad, set_aside, repeated = Skipped(), Skipped(), Counter[str]()
     total = sum(file.stat().st_size for file in source_files(texts))
@@ -198,7 +245,14 @@ def annotate_files(
     with progress_bar("annotate", total, "B") as bar:
         lines = read_texts(texts, bad if skip_bad else None, bar)
         unique = unique_texts(lines, nlp, set_aside, repeated)
-        for told in make_shards(lots(unique, shard_texts), output, settings, n_process, prepare, (base, patterns, phrase_attr)):
+        for told in make_shards(
+            lots(unique, shard_texts),
+            output,
+            settings,
+            n_process,
+            prepare,
+            (base, patterns, phrase_attr),
+        ):
             counts.add(Counts.from_json(told["counts"]))
             n_shards += 1
     write_jsonl(output / "set_aside.jsonl", set_aside.records + bad.records)
@@ -206,7 +260,13 @@ def annotate_files(
 
 
 def statistics(
-    counts: Counts, patterns: list[Pattern], never: dict[int, str], set_aside: Skipped, bad: Skipped, repeated: int, n_shards: int
+    counts: Counts,
+    patterns: list[Pattern],
+    never: dict[int, str],
+    set_aside: Skipped,
+    bad: Skipped,
+    repeated: int,
+    n_shards: int,
 ) -> dict[str, Any]:
     """Everything that a user should know about what the patterns found, as JSON."""
     labels = list(dict.fromkeys(pattern.label for pattern in patterns))
@@ -214,7 +274,9 @@ def statistics(
     per_pattern = []
     for index, pattern in enumerate(patterns):
         matches, entities = counts.matches[index], counts.entities[index]
-        per_pattern.append({"line": index + 1, "label": pattern.label, "id": pattern.id, "pattern": str(pattern)})
+        per_pattern.append(
+            {"line": index + 1, "label": pattern.label, "id": pattern.id, "pattern": str(pattern)}
+        )
         per_pattern[-1] |= {"matches": matches, "entities": entities}
         if index in never and not matches:
             per_pattern[-1]["never"] = never[index]
@@ -222,9 +284,18 @@ def statistics(
             per_label[pattern.label][key] += value
     overlaps = []
     between_labels = 0
-    for (loser, winner), times in sorted(counts.overlaps.items(), key=lambda item: (-item[1], item[0])):
+    for (loser, winner), times in sorted(
+        counts.overlaps.items(), key=lambda item: (-item[1], item[0])
+    ):
         dropped, kept = patterns[loser], patterns[winner]
-        overlaps.append({"dropped": str(dropped), "kept": str(kept), "labels": [dropped.label, kept.label], "times": times})
+        overlaps.append(
+            {
+                "dropped": str(dropped),
+                "kept": str(kept),
+                "labels": [dropped.label, kept.label],
+                "times": times,
+            }
+        )
         between_labels += times if dropped.label != kept.label else 0
     return {
         "texts": counts.texts,
@@ -246,11 +317,17 @@ def statistics(
 
 def print_statistics(stats: dict[str, Any], path: Path) -> None:
     """Print what a user should see at once, and on stderr what is wrong with the patterns; the rest is in the file."""
-    print(f"{stats['texts']} texts, {stats['tokens']} tokens; {stats['texts_without_match']} texts without a match (kept as negatives)")
+    print(
+        f"{stats['texts']} texts, {stats['tokens']} tokens; {stats['texts_without_match']} texts without a match (kept as negatives)"
+    )
     for label, counts in stats["labels"].items():
-        print(f"{label}: {counts['matches']} matches of {counts['patterns']} patterns, {counts['entities']} entities")
+        print(
+            f"{label}: {counts['matches']} matches of {counts['patterns']} patterns, {counts['entities']} entities"
+        )
     resolved, between = stats["overlaps_resolved"], stats["overlaps_between_labels"]
-    print(f"{resolved} overlaps resolved (longest, then first in the file), {between} of them between labels")
+    print(
+        f"{resolved} overlaps resolved (longest, then first in the file), {between} of them between labels"
+    )
     for key, title in (("set_aside", "set aside"), ("bad_lines_skipped", "bad lines skipped")):
         if stats[key]:
             print(f"{title}: {stats[key]}")
@@ -258,9 +335,18 @@ def print_statistics(stats: dict[str, Any], path: Path) -> None:
         print(f"repeated texts dropped: {stats['repeated_texts_dropped']}")
     for line in stats["patterns"]:
         if "never" in line:
-            print(f"Warning: pattern {line['line']} can never match, {line['never']}: {line['pattern']}", file=sys.stderr)
+            print(
+                f"Warning: pattern {line['line']} can never match, {line['never']}: {line['pattern']}",
+                file=sys.stderr,
+            )
     for label in stats["labels_without_match"]:
-        print(f"Warning: label {label} has no match at all, so no pipeline can learn it: see {path}", file=sys.stderr)
+        print(
+            f"Warning: label {label} has no match at all, so no pipeline can learn it: see {path}",
+            file=sys.stderr,
+        )
     silent = len(stats["patterns_without_match"])
     if silent:
-        print(f"Warning: {silent} of {len(stats['patterns'])} patterns never matched: see {path}", file=sys.stderr)
+        print(
+            f"Warning: {silent} of {len(stats['patterns'])} patterns never matched: see {path}",
+            file=sys.stderr,
+        )

@@ -21,6 +21,8 @@ def looks_like_name(token: Token) -> bool:
 
 def mark_doubtful(doc: Doc) -> int:
     """Make the unmatched tokens of a Doc that look like names unknown. Returns how many."""
-    doubtful = [doc[token.i : token.i + 1] for token in doc if not token.ent_type and looks_like_name(token)]
+    doubtful = [
+        doc[token.i : token.i + 1] for token in doc if not token.ent_type and looks_like_name(token)
+    ]
     doc.set_ents(list(doc.ents), missing=doubtful, default="outside")
     return len(doubtful)

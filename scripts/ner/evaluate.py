@@ -17,7 +17,9 @@ from scripts.scores import console, percent
 PRF = ("ents_p", "ents_r", "ents_f")
 
 
-def evaluate(folder: Path, corpus: Path, annotator: Annotator | None, split: dict[str, Any]) -> tuple[dict[str, Any], list[Example]]:
+def evaluate(
+    folder: Path, corpus: Path, annotator: Annotator | None, split: dict[str, Any]
+) -> tuple[dict[str, Any], list[Example]]:
     """Metrics of a trained pipeline on the test split, and its predictions.
 
     Args:
@@ -35,7 +37,9 @@ def evaluate(folder: Path, corpus: Path, annotator: Annotator | None, split: dic
     seen = entity_texts(read_docs(corpus / "train", nlp))
     examples = predict(nlp, test)
     metrics: dict[str, Any] = score(examples, seen)
-    metrics["patterns_alone"] = score(predict_by_patterns(annotator, test), seen) if annotator else None
+    metrics["patterns_alone"] = (
+        score(predict_by_patterns(annotator, test), seen) if annotator else None
+    )
     model = spacy.load(folder / "model-best")
     rulers = [name for name in nlp.pipe_names if name.endswith("_ruler")]
     metrics["model_alone"] = score(predict(model, test), seen) if rulers else None
@@ -54,8 +58,14 @@ def rows(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def print_table(metrics: dict[str, Any]) -> None:
     """Print precision, recall and F of each system, their difference, and F by whether training had shown the entity."""
-    source = "hand labels" if metrics["test_is_gold"] else "SILVER labels (no gold file was given, so the patterns score 100 by definition)"
-    table = Table(title=f"{metrics['test_texts']} test texts, scored against {source}", title_justify="left")
+    source = (
+        "hand labels"
+        if metrics["test_is_gold"]
+        else "SILVER labels (no gold file was given, so the patterns score 100 by definition)"
+    )
+    table = Table(
+        title=f"{metrics['test_texts']} test texts, scored against {source}", title_justify="left"
+    )
     for column in ("", "P", "R", "F", "F, 95% interval", "F seen", "F unseen"):
         table.add_column(column, justify="left" if not column else "right")
     systems = rows(metrics)
@@ -77,7 +87,9 @@ def print_table(metrics: dict[str, Any]) -> None:
     out = console()
     out.print(table)
     n_seen, n_unseen = metrics["seen"]["entities"], metrics["unseen"]["entities"]
-    out.print(f"seen: {n_seen} entities whose text the patterns or hand labels had shown; unseen: {n_unseen} that they had not")
+    out.print(
+        f"seen: {n_seen} entities whose text the patterns or hand labels had shown; unseen: {n_unseen} that they had not"
+    )
 
 
 def _difference(pair: tuple[float | None, float | None] | None) -> str:
@@ -89,6 +101,9 @@ def _difference(pair: tuple[float | None, float | None] | None) -> str:
 def draw(metrics: dict[str, Any], path: Path) -> None:
     """Save the table as a bar chart."""
     groups = {
-        name: {title: 100 * (scores[key] or 0) for key, title in zip(PRF, ("precision", "recall", "F"))} for name, scores in rows(metrics)
+        name: {
+            title: 100 * (scores[key] or 0) for key, title in zip(PRF, ("precision", "recall", "F"))
+        }
+        for name, scores in rows(metrics)
     }
     plots.save(plots.bars(groups, f"Entities in {metrics['test_texts']} test texts", "%"), path)

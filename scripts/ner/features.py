@@ -49,7 +49,10 @@ def word_features(docs: Sequence[Doc]) -> csr_matrix:
             weights.append(weight)
     indices = np.stack(found, axis=1)
     data = np.tile(np.array(weights, dtype="f4"), len(owner))
-    matrix = csr_matrix((data, indices.ravel(), np.arange(len(owner) + 1) * indices.shape[1]), shape=(len(owner), N_HASHED))
+    matrix = csr_matrix(
+        (data, indices.ravel(), np.arange(len(owner) + 1) * indices.shape[1]),
+        shape=(len(owner), N_HASHED),
+    )
     matrix.sum_duplicates()
     return matrix
 
@@ -83,15 +86,21 @@ class Encoder:
             self.layers = (max(1, depth // 2), depth)
             config.num_hidden_layers = depth  # nothing is asked of the layers above
             self.model = transformers.AutoModel.from_pretrained(name, config=config).eval()
-            self.tokenizer = transformers.AutoTokenizer.from_pretrained(name, use_fast=True, add_prefix_space=True)
+            self.tokenizer = transformers.AutoTokenizer.from_pretrained(
+                name, use_fast=True, add_prefix_space=True
+            )
         except (OSError, ValueError) as error:
             reason = str(error).split("\n")[0]
-            raise ValueError(f"no encoder called {name!r}: give a hub name or a folder by vars.ner.encoder ({reason})") from None
+            raise ValueError(
+                f"no encoder called {name!r}: give a hub name or a folder by vars.ner.encoder ({reason})"
+            ) from None
         unknown = self.tokenizer.unk_token_id
         self.n_before = self.tokenizer.build_inputs_with_special_tokens([unknown]).index(unknown)
         self.device = f"cuda:{gpu_id}" if gpu_id >= 0 else "cpu"
         self.model.to(self.device)
-        self._known: dict[str, np.ndarray] = {}  # by text: a teacher asks for the same texts when it learns and when it judges
+        self._known: dict[
+            str, np.ndarray
+        ] = {}  # by text: a teacher asks for the same texts when it learns and when it judges
         self.window = min(200, config.max_position_embeddings - 8)
 
     def __call__(self, docs: Sequence[Doc]) -> np.ndarray:
@@ -100,18 +109,32 @@ class Encoder:
         made = dict(zip((doc.text for doc in new), self._features(new))) if new else {}
         if sum(map(len, self._known.values())) < REMEMBERED:
             self._known |= made
-        return np.concatenate([made[doc.text] if doc.text in made else self._known[doc.text] for doc in docs]).astype("f4")
+        return np.concatenate(
+            [made[doc.text] if doc.text in made else self._known[doc.text] for doc in docs]
+        ).astype("f4")
 
     def _features(self, docs: Sequence[Doc]) -> list[np.ndarray]:
         """(n_tokens, 2 * width) for each Doc. A long text is read in windows that overlap by a quarter; a token in two gets their mean."""
         ends = np.cumsum([len(doc) for doc in docs])
         jobs: list[tuple[list[int], np.ndarray]] = []
         for doc, end in zip(docs, ends):
-            pieces = self.tokenizer([token.text for token in doc], is_split_into_words=True, add_special_tokens=False, verbose=False)
-            ids, rows = pieces["input_ids"], np.array(pieces.word_ids(), dtype="int64") + end - len(doc)
-            for start in range(0, max(1, len(ids) - self.window // 4), self.window - self.window // 4):
+            pieces = self.tokenizer(
+                [token.text for token in doc],
+                is_split_into_words=True,
+                add_special_tokens=False,
+                verbose=False,
+            )
+            ids, rows = (
+                pieces["input_ids"],
+                np.array(pieces.word_ids(), dtype="int64") + end - len(doc),
+            )
+            for start in range(
+                0, max(1, len(ids) - self.window // 4), self.window - self.window // 4
+            ):
                 jobs.append((ids[start : start + self.window], rows[start : start + self.window]))
-        features = np.zeros((ends[-1], len(self.layers) * self.model.config.hidden_size), dtype="f4")
+        features = np.zeros(
+            (ends[-1], len(self.layers) * self.model.config.hidden_size), dtype="f4"
+        )
         times = np.zeros((ends[-1], 1), dtype="f4")
         jobs.sort(key=lambda job: len(job[0]))
         with progress_bar("encode", len(features), " tokens") as bar:

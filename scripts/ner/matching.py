@@ -25,9 +25,25 @@ TokenPattern = list[dict[str, Any]]
 _TEXT_ATTRS = {"LOWER": "LOWER", "ORTH": "ORTH", "TEXT": "ORTH"}
 # What depends on the word alone, wherever it stands. NORM does not: the tokenizer's exceptions set it.
 _KINDS = "ALPHA ASCII DIGIT LOWER UPPER TITLE PUNCT SPACE STOP BRACKET QUOTE LEFT_PUNCT RIGHT_PUNCT CURRENCY"
-_WORD_ATTRS = {*_TEXT_ATTRS, "SHAPE", "PREFIX", "SUFFIX", "LENGTH", "LIKE_NUM", "LIKE_URL", "LIKE_EMAIL"}
+_WORD_ATTRS = {
+    *_TEXT_ATTRS,
+    "SHAPE",
+    "PREFIX",
+    "SUFFIX",
+    "LENGTH",
+    "LIKE_NUM",
+    "LIKE_URL",
+    "LIKE_EMAIL",
+}
 _WORD_ATTRS |= {f"IS_{kind}" for kind in _KINDS.split(" ")}
-_COMMON_ATTRS = {"IS_ALPHA", "IS_ASCII", "IS_LOWER", "IS_TITLE", "IS_STOP", "LENGTH"}  # true of many words
+_COMMON_ATTRS = {
+    "IS_ALPHA",
+    "IS_ASCII",
+    "IS_LOWER",
+    "IS_TITLE",
+    "IS_STOP",
+    "LENGTH",
+}  # true of many words
 REMEMBERED = 30_000  # words whose tests are remembered
 _BRACES = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
@@ -59,7 +75,9 @@ def repeats(token: dict[str, Any]) -> tuple[int, int | None]:
         return (1 if operator == "+" else 0), (1 if operator == "?" else None)
     braces = _BRACES.fullmatch(operator)
     if braces is None:
-        raise ValueError(f"unknown operator {operator!r}: use one of ! ? + * {{n}} {{n,m}} {{n,}} {{,m}}")
+        raise ValueError(
+            f"unknown operator {operator!r}: use one of ! ? + * {{n}} {{n,m}} {{n,}} {{,m}}"
+        )
     low, comma, high = braces.groups()
     least = int(low or 0)
     return least, (int(high) if high else None if comma else least)
@@ -83,7 +101,11 @@ def required_words(token: dict[str, Any]) -> list[tuple[str, str]]:
     """(LOWER or ORTH, word) of the one word that must stand where this token pattern matches; empty if any other may."""
     if not _must_match(token):
         return []
-    texts = [(_TEXT_ATTRS[key.upper()], value) for key, value in token.items() if key.upper() in _TEXT_ATTRS]
+    texts = [
+        (_TEXT_ATTRS[key.upper()], value)
+        for key, value in token.items()
+        if key.upper() in _TEXT_ATTRS
+    ]
     return [(attr, value) for attr, value in texts if isinstance(value, str)]
 
 
@@ -94,7 +116,11 @@ def anchors(token: dict[str, Any]) -> frozenset[str]:
     for key, value in token.items():
         if key.upper() in _TEXT_ATTRS:
             words = value.get("IN") if isinstance(value, dict) else [value]
-            if isinstance(words, list) and words and all(isinstance(word, str) and word for word in words):
+            if (
+                isinstance(words, list)
+                and words
+                and all(isinstance(word, str) and word for word in words)
+            ):
                 return frozenset(word.lower() for word in words)
     return frozenset()
 
@@ -131,7 +157,10 @@ class _Group:
         """The matches around a token."""
         first = 0 if self.before is None else max(0, at - self.before)
         end = len(doc) if self.after is None else at + 1 + self.after
-        return [(index, first + start, first + end) for index, start, end in self.matcher(doc[first:end])]
+        return [
+            (index, first + start, first + end)
+            for index, start, end in self.matcher(doc[first:end])
+        ]
 
 
 @dataclass
@@ -151,11 +180,19 @@ class PatternMatcher:
     patterns: Sequence[Pattern]
     phrase_attr: str = "ORTH"
     _phrases: dict[str, PhraseMatcher] = field(init=False, default_factory=dict)
-    _literals: dict[int, int] = field(init=False, default_factory=dict)  # key in a PhraseMatcher -> pattern
-    _groups: dict[int, _Group] = field(init=False, default_factory=dict)  # key in a PhraseMatcher -> patterns to try
+    _literals: dict[int, int] = field(
+        init=False, default_factory=dict
+    )  # key in a PhraseMatcher -> pattern
+    _groups: dict[int, _Group] = field(
+        init=False, default_factory=dict
+    )  # key in a PhraseMatcher -> patterns to try
     _tester: Matcher | None = field(init=False, default=None)
-    _tests: dict[int, _Group] = field(init=False, default_factory=dict)  # key in the tester -> patterns to try
-    _known: dict[int, tuple[_Group, ...]] = field(init=False, default_factory=dict)  # word -> the groups whose test it passes
+    _tests: dict[int, _Group] = field(
+        init=False, default_factory=dict
+    )  # key in the tester -> patterns to try
+    _known: dict[int, tuple[_Group, ...]] = field(
+        init=False, default_factory=dict
+    )  # word -> the groups whose test it passes
     _anywhere: Matcher | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -183,12 +220,16 @@ class PatternMatcher:
         return self._phrases.setdefault(attr, PhraseMatcher(self.nlp.vocab, attr=attr))
 
     def _add_anchored(self, patterns: list[tuple[int, TokenPattern]]) -> None:
-        shared = Counter(word for _, pattern in patterns for token in pattern for word in anchors(token))
+        shared = Counter(
+            word for _, pattern in patterns for token in pattern for word in anchors(token)
+        )
         for index, pattern in patterns:
             choices = [(at, words) for at, words in enumerate(map(anchors, pattern)) if words]
             tests = [(at, test) for at, test in enumerate(map(word_test, pattern)) if test]
             if choices:
-                at, words = min(choices, key=lambda choice: _cost(choice[1], shared, self.nlp.vocab))
+                at, words = min(
+                    choices, key=lambda choice: _cost(choice[1], shared, self.nlp.vocab)
+                )
                 for word in words:
                     self._group(word).add(index, pattern, at)
             elif tests:
@@ -215,7 +256,9 @@ class PatternMatcher:
 
     def _passed(self, word: str) -> tuple[_Group, ...]:
         assert self._tester is not None
-        return tuple(self._tests[key] for key, _, _ in self._tester(Doc(self.nlp.vocab, words=[word])))
+        return tuple(
+            self._tests[key] for key, _, _ in self._tester(Doc(self.nlp.vocab, words=[word]))
+        )
 
     def __call__(self, doc: Doc) -> list[Match]:
         """All matches in a Doc, sorted by pattern, start and end; overlapping ones too."""
@@ -248,7 +291,9 @@ def _add(matcher: Matcher, index: int, pattern: TokenPattern) -> None:
     try:
         matcher.add(index, [pattern])
     except ValueError as error:
-        raise ValueError(f"pattern {index + 1} ({pattern}) is not one that spaCy's Matcher takes: {error}") from error
+        raise ValueError(
+            f"pattern {index + 1} ({pattern}) is not one that spaCy's Matcher takes: {error}"
+        ) from error
 
 
 def _cost(words: frozenset[str], shared: Counter[str], vocab: Vocab) -> tuple[bool, int, int]:
@@ -259,7 +304,9 @@ def _cost(words: frozenset[str], shared: Counter[str], vocab: Vocab) -> tuple[bo
 
 def _test_cost(test: dict[str, Any]) -> tuple[bool, bool]:
     """Tests that many words pass last; of the others those that ask for more than a flag first."""
-    return {key.upper() for key in test} <= _COMMON_ATTRS, all(isinstance(value, bool) for value in test.values())
+    return {key.upper() for key in test} <= _COMMON_ATTRS, all(
+        isinstance(value, bool) for value in test.values()
+    )
 
 
 def resolve_overlaps(matches: Iterable[Match]) -> tuple[list[Match], list[tuple[Match, Match]]]:

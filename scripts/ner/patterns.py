@@ -14,7 +14,14 @@ from spacy.vocab import Vocab
 from scripts.corpus import read_jsonl
 from scripts.ner.matching import Pattern, required_words
 
-ANNOTATED = {"TAG": "tagger", "POS": "tagger", "MORPH": "morphologizer", "LEMMA": "lemmatizer", "DEP": "parser", "ENT_TYPE": "ner"}
+ANNOTATED = {
+    "TAG": "tagger",
+    "POS": "tagger",
+    "MORPH": "morphologizer",
+    "LEMMA": "lemmatizer",
+    "DEP": "parser",
+    "ENT_TYPE": "ner",
+}
 
 
 def read_patterns(path: Path) -> list[Pattern]:
@@ -28,7 +35,12 @@ def read_patterns(path: Path) -> list[Pattern]:
     patterns = []
     for number, record in read_jsonl(path):
         label, pattern = record.get("label"), record.get("pattern")
-        if not isinstance(label, str) or not label or not isinstance(pattern, str | list) or not pattern:
+        if (
+            not isinstance(label, str)
+            or not label
+            or not isinstance(pattern, str | list)
+            or not pattern
+        ):
             raise ValueError(
                 f'{path}:{number}: not a pattern: a line needs a "label" and a "pattern" (a phrase or a list of token patterns)'
             )
@@ -37,14 +49,18 @@ def read_patterns(path: Path) -> list[Pattern]:
             if problems:
                 raise ValueError(f"{path}:{number}: not a pattern: {'; '.join(problems)}")
             if any("_" in token for token in pattern):
-                raise ValueError(f"{path}:{number}: not a pattern: custom attributes (_) are not set on raw texts")
+                raise ValueError(
+                    f"{path}:{number}: not a pattern: custom attributes (_) are not set on raw texts"
+                )
             try:
                 Matcher(Vocab()).add("pattern", [pattern])
             except (ValueError, AttributeError, re.error) as error:
                 raise ValueError(f"{path}:{number}: not a pattern: {error}") from error
         patterns.append(Pattern(label, pattern, str(record.get("id") or "")))
     if not patterns:
-        raise ValueError(f'{path} holds no pattern: add lines such as {{"label": "GADGET", "pattern": "iPhone"}}')
+        raise ValueError(
+            f'{path} holds no pattern: add lines such as {{"label": "GADGET", "pattern": "iPhone"}}'
+        )
     return patterns
 
 
@@ -74,8 +90,18 @@ def check_annotation(patterns: list[Pattern], nlp: Language) -> None:
 
 def needs_annotation(patterns: list[Pattern]) -> list[tuple[int, str]]:
     """(number of the pattern, attribute) of all that a tokenizer alone does not set."""
-    numbered = [(number, pattern.pattern) for number, pattern in enumerate(patterns, start=1) if not isinstance(pattern.pattern, str)]
-    return [(number, key.upper()) for number, tokens in numbered for token in tokens for key in token if key.upper() in ANNOTATED]
+    numbered = [
+        (number, pattern.pattern)
+        for number, pattern in enumerate(patterns, start=1)
+        if not isinstance(pattern.pattern, str)
+    ]
+    return [
+        (number, key.upper())
+        for number, tokens in numbered
+        for token in tokens
+        for key in token
+        if key.upper() in ANNOTATED
+    ]
 
 
 def never_match(patterns: list[Pattern], nlp: Language) -> Iterator[tuple[int, str]]:
@@ -92,11 +118,15 @@ def _why_never(pattern: Pattern, nlp: Language) -> str | None:
     for token in pattern.pattern:
         for key, value in token.items():
             words = value.get("IN") if key.upper() == "LOWER" and isinstance(value, dict) else None
-            if words and all(isinstance(word, str) and nlp.vocab[word].lower_ != word for word in words):
+            if words and all(
+                isinstance(word, str) and nlp.vocab[word].lower_ != word for word in words
+            ):
                 return f"LOWER is compared with lower-case text: write {[word.lower() for word in words]} for {words}"
         for attr, word in required_words(token):
             if attr == "LOWER" and nlp.vocab[word].lower_ != word:
-                return f"LOWER is compared with lower-case text: write {word.lower()!r} for {word!r}"
+                return (
+                    f"LOWER is compared with lower-case text: write {word.lower()!r} for {word!r}"
+                )
             pieces = [piece.text for piece in nlp.tokenizer(word)]
             if len(pieces) != 1:
                 return f"the tokenizer cuts {word!r} into {pieces}: give each piece its own token pattern, or write a phrase"

@@ -19,10 +19,16 @@ from scripts.ner.scores import score
 from scripts.vectors.folder import keep_attr
 
 UseRuler = Literal["auto", "terms", "yes", "no"]
-TITLES = {"no": "model alone", "yes": "patterns in front of the model", "terms": "patterns in front of the model, terms behind it"}
+TITLES = {
+    "no": "model alone",
+    "yes": "patterns in front of the model",
+    "terms": "patterns in front of the model, terms behind it",
+}
 
 
-def with_rulers(nlp: Language, patterns: list[Pattern], terms: list[Pattern], phrase_attr: str) -> Language:
+def with_rulers(
+    nlp: Language, patterns: list[Pattern], terms: list[Pattern], phrase_attr: str
+) -> Language:
     """Put an entity_ruler with the patterns before the NER, which keeps what the ruler found, and one with terms after it.
 
     What the terms find counts where neither patterns nor model found anything: the model has seen where a phrase ends in its text.
@@ -31,10 +37,21 @@ def with_rulers(nlp: Language, patterns: list[Pattern], terms: list[Pattern], ph
         ValueError: "pattern N asks for ...", when a pattern needs annotation that the pipeline has not.
     """
     for number, attr in needs_annotation(patterns):
-        raise ValueError(f"pattern {number} asks for {attr}, which the trained pipeline does not set: use vars.ner.ruler no")
-    for name, wanted, before, after in (("entity_ruler", patterns, "ner", None), ("term_ruler", terms, None, "ner")):
+        raise ValueError(
+            f"pattern {number} asks for {attr}, which the trained pipeline does not set: use vars.ner.ruler no"
+        )
+    for name, wanted, before, after in (
+        ("entity_ruler", patterns, "ner", None),
+        ("term_ruler", terms, None, "ner"),
+    ):
         if wanted:
-            ruler = nlp.add_pipe("entity_ruler", name=name, before=before, after=after, config={"phrase_matcher_attr": phrase_attr})
+            ruler = nlp.add_pipe(
+                "entity_ruler",
+                name=name,
+                before=before,
+                after=after,
+                config={"phrase_matcher_attr": phrase_attr},
+            )
             ruler.add_patterns([to_ruler(pattern) for pattern in wanted])  # type: ignore[attr-defined]
     return nlp
 
@@ -55,7 +72,9 @@ def _examples(predictions: Iterable[Doc], gold: list[Doc]) -> list[Example]:
     examples = []
     for predicted, reference in zip(predictions, gold):
         for ent in predicted.ents:
-            reference.vocab.strings.add(ent.label_)  # aligned spans get the label in the reference's vocab, which may not know it
+            reference.vocab.strings.add(
+                ent.label_
+            )  # aligned spans get the label in the reference's vocab, which may not know it
         examples.append(Example(predicted, reference))
     return examples
 
@@ -88,14 +107,22 @@ def compose(
     best = new / "model-best"
     vectors = load_config(best / "config.cfg", interpolate=True)["paths"].get("vectors")
     keep_attr(best, Path(vectors or ""))
-    rulers: dict[str, tuple[list[Pattern], list[Pattern]]] = {"no": ([], []), "yes": (patterns, []), "terms": (patterns, terms)}
+    rulers: dict[str, tuple[list[Pattern], list[Pattern]]] = {
+        "no": ([], []),
+        "yes": (patterns, []),
+        "terms": (patterns, terms),
+    }
     if use_ruler == "auto" and needs_annotation(patterns):
         print(
             "Warning: some patterns ask for annotation that the trained pipeline does not set: it goes without the patterns",
             file=sys.stderr,
         )
         use_ruler = "no"
-    tried = [use_ruler] if use_ruler != "auto" else ["no", *(["yes"] if patterns else []), *(["terms"] if terms else [])]
+    tried = (
+        [use_ruler]
+        if use_ruler != "auto"
+        else ["no", *(["yes"] if patterns else []), *(["terms"] if terms else [])]
+    )
     made = {name: with_rulers(spacy.load(best), *rulers[name], phrase_attr) for name in tried}
     scores = {name: score(predict(nlp, dev)) for name, nlp in made.items()}
     chosen = max(tried, key=lambda name: scores[name]["ents_f"] or 0) if by_dev else tried[-1]

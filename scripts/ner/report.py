@@ -14,7 +14,13 @@ from scripts.corpus import read_docs
 from scripts.ner.evaluate import rows
 from scripts.ner.scores import errors
 
-COLOURS = {"right": "#c9e8c9", "missed": "#f9b4ab", "spurious": "#ffd27f", "boundary": "#b8d4f5", "label": "#d9c2f0"}
+COLOURS = {
+    "right": "#c9e8c9",
+    "missed": "#f9b4ab",
+    "spurious": "#ffd27f",
+    "boundary": "#b8d4f5",
+    "label": "#d9c2f0",
+}
 MEANING = {
     "missed": "hand label that the pipeline did not find",
     "spurious": "found, but no hand label is there",
@@ -51,7 +57,10 @@ def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str
         stats=stats,
         curve=pages.embed(folder / "curve.png"),
         bars=pages.embed(folder / "scores.png"),
-        errors=[(_draw_predicted(example, kinds), _draw_gold(example, kinds)) for example, kinds in wrong[:MOST_ERRORS]],
+        errors=[
+            (_draw_predicted(example, kinds), _draw_gold(example, kinds))
+            for example, kinds in wrong[:MOST_ERRORS]
+        ],
         n_wrong=len(wrong),
         n_shown=min(len(wrong), MOST_ERRORS),
         counts=counts,
@@ -61,14 +70,26 @@ def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str
 
 
 def _draw_predicted(example: Example, kinds: dict[str, list[Span]]) -> str:
-    wrong = {(span.start, span.end): kind for kind in ("spurious", "boundary", "label") for span in kinds[kind]}
+    wrong = {
+        (span.start, span.end): kind
+        for kind in ("spurious", "boundary", "label")
+        for span in kinds[kind]
+    }
     spans = example.get_aligned_spans_x2y(example.predicted.ents)
-    return _draw(example.reference, [(span, wrong.get((span.start, span.end), "right")) for span in spans])
+    return _draw(
+        example.reference, [(span, wrong.get((span.start, span.end), "right")) for span in spans]
+    )
 
 
 def _draw_gold(example: Example, kinds: dict[str, list[Span]]) -> str:
     missed = {(span.start, span.end) for span in kinds["missed"]}
-    return _draw(example.reference, [(span, "missed" if (span.start, span.end) in missed else "right") for span in example.reference.ents])
+    return _draw(
+        example.reference,
+        [
+            (span, "missed" if (span.start, span.end) in missed else "right")
+            for span in example.reference.ents
+        ],
+    )
 
 
 def _draw(doc: Doc, spans: list[tuple[Span, str]]) -> str:
@@ -79,5 +100,9 @@ def _draw(doc: Doc, spans: list[tuple[Span, str]]) -> str:
         ents.append({"start": span.start_char, "end": span.end_char, "label": label})
     colours = {ent["label"]: COLOURS[str(ent["label"]).split()[-1]] for ent in ents}
     return displacy.render(
-        {"text": doc.text, "ents": ents, "title": None}, style="ent", manual=True, jupyter=False, options={"colors": colours}
+        {"text": doc.text, "ents": ents, "title": None},
+        style="ent",
+        manual=True,
+        jupyter=False,
+        options={"colors": colours},
     )

@@ -40,7 +40,12 @@ def score(examples: Sequence[Example], seen: set[str] | None = None) -> dict[str
             part = PRFScore()
             for example in examples:
                 predicted, gold = _spans(example)
-                part.score_set(*({span[:3] for span in spans if (span[3] in seen) == wanted} for spans in (predicted, gold)))
+                part.score_set(
+                    *(
+                        {span[:3] for span in spans if (span[3] in seen) == wanted}
+                        for spans in (predicted, gold)
+                    )
+                )
             n_gold = part.tp + part.fn
             values = (part.precision, part.recall, part.fscore) if n_gold else (None, None, None)
             scores[name] = {**dict(zip(("ents_p", "ents_r", "ents_f"), values)), "entities": n_gold}
@@ -50,7 +55,10 @@ def score(examples: Sequence[Example], seen: set[str] | None = None) -> dict[str
 def _spans(example: Example) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
     """(predicted, gold) spans of an example in gold tokens: (label, start, end, text)."""
     aligned = example.get_aligned_spans_x2y(example.predicted.ents)
-    return tuple({(ent.label_, ent.start, ent.end, entity_key(ent)) for ent in ents} for ents in (aligned, example.reference.ents))  # type: ignore[return-value]
+    return tuple(
+        {(ent.label_, ent.start, ent.end, entity_key(ent)) for ent in ents}
+        for ents in (aligned, example.reference.ents)
+    )  # type: ignore[return-value]
 
 
 def _interval(examples: Sequence[Example]) -> list[float] | None:

@@ -25,7 +25,9 @@ Find = Callable[[Doc], Iterable[Entity]]
 class Sources:
     """Weighs the entities that Docs have against those of other sources."""
 
-    by_id: dict[str, float] = field(default_factory=dict)  # weight of the silver entities of patterns with that id; 1 for others
+    by_id: dict[str, float] = field(
+        default_factory=dict
+    )  # weight of the silver entities of patterns with that id; 1 for others
     others: list[tuple[float, Find]] = field(default_factory=list)
 
     def apply(self, doc: Doc) -> None:
@@ -41,12 +43,20 @@ class Sources:
                 wrong[entity] *= 1 - weight
         taken: set[int] = set()
         spans = []
-        for start, end, label in sorted(wrong, key=lambda entity: (wrong[entity], entity[0] - entity[1], entity)):
+        for start, end, label in sorted(
+            wrong, key=lambda entity: (wrong[entity], entity[0] - entity[1], entity)
+        ):
             if wrong[start, end, label] < 0.5 and taken.isdisjoint(range(start, end)):
-                spans.append(Span(doc, start, end, label=label, span_id=ids.get((start, end, label), "")))
+                spans.append(
+                    Span(doc, start, end, label=label, span_id=ids.get((start, end, label), ""))
+                )
                 taken.update(range(start, end))
-        doubtful = {token for start, end, _ in wrong for token in range(start, end)} | {token.i for token in doc if token.ent_iob == 0}
-        doc.set_ents(spans, missing=[doc[at : at + 1] for at in sorted(doubtful - taken)], default="outside")
+        doubtful = {token for start, end, _ in wrong for token in range(start, end)} | {
+            token.i for token in doc if token.ent_iob == 0
+        }
+        doc.set_ents(
+            spans, missing=[doc[at : at + 1] for at in sorted(doubtful - taken)], default="outside"
+        )
 
 
 def read_sources(path: Path, nlp: Language) -> Sources:
@@ -64,10 +74,14 @@ def read_sources(path: Path, nlp: Language) -> Sources:
     """
     sources = Sources()
     for number, record in read_jsonl(path):
-        kinds = [kind for kind in ("id", "patterns", "pipeline") if isinstance(record.get(kind), str)]
+        kinds = [
+            kind for kind in ("id", "patterns", "pipeline") if isinstance(record.get(kind), str)
+        ]
         weight = record.get("weight")
         if len(kinds) != 1 or not isinstance(weight, int | float) or not 0 <= weight <= 1:
-            raise ValueError(f'{path}:{number}: not a source: a line needs an "id", "patterns" or "pipeline", and a "weight" from 0 to 1')
+            raise ValueError(
+                f'{path}:{number}: not a source: a line needs an "id", "patterns" or "pipeline", and a "weight" from 0 to 1'
+            )
         name = record[kinds[0]]
         if kinds == ["id"]:
             sources.by_id[name] = weight
@@ -76,7 +90,9 @@ def read_sources(path: Path, nlp: Language) -> Sources:
         else:
             labels = record.get("labels")
             if not isinstance(labels, dict) or not labels:
-                raise ValueError(f'{path}:{number}: not a source: a pipeline needs "labels", which of its labels is which here')
+                raise ValueError(
+                    f'{path}:{number}: not a source: a pipeline needs "labels", which of its labels is which here'
+                )
             sources.others.append((weight, _by_pipeline(name, labels)))
     return sources
 
@@ -84,7 +100,10 @@ def read_sources(path: Path, nlp: Language) -> Sources:
 def _by_patterns(path: Path, nlp: Language) -> Find:
     patterns = read_patterns(path)
     matcher = PatternMatcher(nlp, patterns)
-    return lambda doc: [(start, end, patterns[index].label) for index, start, end in resolve_overlaps(matcher(doc))[0]]
+    return lambda doc: [
+        (start, end, patterns[index].label)
+        for index, start, end in resolve_overlaps(matcher(doc))[0]
+    ]
 
 
 def _by_pipeline(name: str, labels: dict[str, str]) -> Find:

@@ -72,21 +72,32 @@ def split_corpus(
             train on", or a line that can't be read.
     """
     if not 0 < share < 0.5:
-        raise ValueError(f"the share of texts for dev and test is {share}: it must lie between 0 and 0.5")
+        raise ValueError(
+            f"the share of texts for dev and test is {share}: it must lie between 0 and 0.5"
+        )
     splits = _Splits(load_nlp(base), seed)
     silver_shards = finished_shards(silver) if train_on != "labelled" else []
     told = [srsly.read_json(shard.with_suffix(".json")) for shard in silver_shards]
     hand = list(splits.read_gold(labelled)) if train_on != "silver" else []
     if train_on != "silver" and not hand:
-        raise ValueError(f"{labelled} holds no text with labels to train on: give a file by vars.ner.labelled, or train on silver")
-    trained = {ent.label_ for doc in hand for ent in doc.ents}.union(*(shard["labels"] for shard in told))
-    gold = {name: splits.claim_gold(name, file, trained) for name, file in (("test", test), ("dev", dev))}
+        raise ValueError(
+            f"{labelled} holds no text with labels to train on: give a file by vars.ner.labelled, or train on silver"
+        )
+    trained = {ent.label_ for doc in hand for ent in doc.ents}.union(
+        *(shard["labels"] for shard in told)
+    )
+    gold = {
+        name: splits.claim_gold(name, file, trained)
+        for name, file in (("test", test), ("dev", dev))
+    }
     shares = {name: share for name in ("test", "dev") if not gold[name]}
     # beside silver texts there are few hand-labelled ones: too few of them would be left to choose by
     by_hand = {name: share for name in shares if hand and (name == "test" or not silver_shards)}
     n_hand = splits.claim_hand(hand, by_hand)
     n_texts = sum(shard["counts"]["texts"] for shard in told)
-    splits.shares = {name: min(share, MOST_DRAWN / max(n_texts, 1)) for name in shares if name not in by_hand}
+    splits.shares = {
+        name: min(share, MOST_DRAWN / max(n_texts, 1)) for name in shares if name not in by_hand
+    }
     counts = splits.write_train(output / "train", silver_shards, doubt)
     texts = {name: len(docs) for name, docs in splits.docs.items()}
     result = {
@@ -94,7 +105,10 @@ def split_corpus(
         "seed": seed,
         "texts": texts | {"train": counts["texts"]},
         "hand_labelled_texts_in_train": n_hand,
-        "entities": {"train": sum(counts["entities"].values()), **{name: sum(len(doc.ents) for doc in splits.docs[name]) for name in gold}},
+        "entities": {
+            "train": sum(counts["entities"].values()),
+            **{name: sum(len(doc.ents) for doc in splits.docs[name]) for name in gold},
+        },
         "labels_in_train": dict(sorted(counts["entities"].items())),
         "unknown_tokens_in_train": counts["unknown"],
         **{f"{name}_is_gold": gold[name] or name in by_hand for name in ("dev", "test")},
@@ -143,11 +157,19 @@ class _Splits:
         if docs and trained and not labels & trained:
             what = f"{file} has the labels {sorted(labels)}, of which training has none ({sorted(trained)})"
             if name == "test":
-                raise ValueError(f"{what}: give gold texts of the same labels by vars.ner.gold, or assets/empty.jsonl for none")
-            print(f"Warning: {what}: dev is drawn from the other texts instead (vars.ner.dev)", file=sys.stderr)
+                raise ValueError(
+                    f"{what}: give gold texts of the same labels by vars.ner.gold, or assets/empty.jsonl for none"
+                )
+            print(
+                f"Warning: {what}: dev is drawn from the other texts instead (vars.ner.dev)",
+                file=sys.stderr,
+            )
             return False
         if labels - trained:
-            print(f"Warning: {file} has labels that training has not, so they can't be found: {sorted(labels - trained)}", file=sys.stderr)
+            print(
+                f"Warning: {file} has labels that training has not, so they can't be found: {sorted(labels - trained)}",
+                file=sys.stderr,
+            )
         for doc in self.unclaimed(docs):
             self.claim(doc, name)
         return bool(docs)
@@ -161,7 +183,11 @@ class _Splits:
     def write_train(self, folder: Path, shards: list[Path], doubt: Doubt) -> dict[str, Any]:
         """Hand-labelled texts to labelled.spacy, silver ones to a file for each shard; those drawn for dev or test are kept."""
         hand = self.docs["train"]
-        counts: dict[str, Any] = {"texts": len(hand), "unknown": 0, "entities": Counter(ent.label_ for doc in hand for ent in doc.ents)}
+        counts: dict[str, Any] = {
+            "texts": len(hand),
+            "unknown": 0,
+            "entities": Counter(ent.label_ for doc in hand for ent in doc.ents),
+        }
         with new_folder(folder) as train:
             if hand:
                 write_docs(train / "labelled.spacy", hand)
@@ -171,7 +197,9 @@ class _Splits:
                     split = draw(doc.text, self.seed, self.shares)
                     (kept if split == "train" else self.docs[split]).append(doc)
                 counts["texts"] += len(kept)
-                counts["unknown"] += sum(mark_doubtful(doc) for doc in kept) if doubt == "names" else 0
+                counts["unknown"] += (
+                    sum(mark_doubtful(doc) for doc in kept) if doubt == "names" else 0
+                )
                 counts["entities"].update(ent.label_ for doc in kept for ent in doc.ents)
                 if kept:
                     write_docs(train / shard.name, kept)
@@ -180,7 +208,9 @@ class _Splits:
 
 def _check(result: dict[str, Any]) -> None:
     if not result["entities"]["train"]:
-        raise ValueError("no entity is left to train on: give more texts, or patterns that match them (corpus/ner/stats.json)")
+        raise ValueError(
+            "no entity is left to train on: give more texts, or patterns that match them (corpus/ner/stats.json)"
+        )
     for name in ("dev", "test"):
         if not result["entities"][name]:
             raise ValueError(

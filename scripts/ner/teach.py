@@ -15,7 +15,15 @@ from scripts.corpus import read_docs, text_key, write_docs
 from scripts.files import new_folder, progress_bar, write_json, write_jsonl
 from scripts.ner.features import Encoder, word_features
 from scripts.ner.sources import Sources
-from scripts.ner.teacher import COPIES, ENOUGH, HAND_WEIGHT, MOST_TOKENS, Featurize, Teacher, too_few
+from scripts.ner.teacher import (
+    COPIES,
+    ENOUGH,
+    HAND_WEIGHT,
+    MOST_TOKENS,
+    Featurize,
+    Teacher,
+    too_few,
+)
 from scripts.ner.terms import Decided, Finder, words_of
 
 Teach = Literal["words", "encoder", "none"]
@@ -76,7 +84,9 @@ def teach_corpus(
             for file in files:
                 docs = list(read_docs(file, nlp))
                 if file in silver:
-                    for doc, probability in zip(docs, _relabel(docs, teacher, decided, finder, counts)):
+                    for doc, probability in zip(
+                        docs, _relabel(docs, teacher, decided, finder, counts)
+                    ):
                         probabilities[text_key(doc.text)] = probability
                     write_docs(file, docs)
                 elif teacher is not None:
@@ -88,14 +98,25 @@ def teach_corpus(
         if not split["dev_is_gold"]:
             _relabel(dev, teacher, decided, None, Counter())
         write_docs(made / "dev.spacy", dev)
-        found = _terms((doc for file in silver for doc in read_docs(file, nlp)), probabilities, finder, teacher.sure) if teacher else []
+        found = (
+            _terms(
+                (doc for file in silver for doc in read_docs(file, nlp)),
+                probabilities,
+                finder,
+                teacher.sure,
+            )
+            if teacher
+            else []
+        )
         write_jsonl(made / "terms.jsonl", [*terms, *found])
         done = {**told, **counts, "terms_given": len(terms), "terms_found": len(found)}
         write_json(made / "teach.json", done)
     return done
 
 
-def _prepare(train: Path, to: Path, sources: Sources, decided: Decided, nlp: Language) -> list[Path]:
+def _prepare(
+    train: Path, to: Path, sources: Sources, decided: Decided, nlp: Language
+) -> list[Path]:
     """Copies of the training files, silver ones with the other sources' entities and the user's decisions in them."""
     to.mkdir()
     files = []
@@ -118,7 +139,10 @@ def _sample(files: list[Path], nlp: Language) -> tuple[list[Doc], list[bool]]:
         for doc in read_docs(file, nlp):
             lots[bool(doc.ents)].append(doc)
             hand.update([doc.text] if file.name == HAND else [])
-        lots = {has: _first(lot, MOST_TOKENS // (1 + COPIES) if has else MOST_TOKENS) for has, lot in lots.items()}
+        lots = {
+            has: _first(lot, MOST_TOKENS // (1 + COPIES) if has else MOST_TOKENS)
+            for has, lot in lots.items()
+        }
     docs = [*lots[True], *lots[False]]
     return docs, [doc.text in hand for doc in docs]
 
@@ -130,7 +154,13 @@ def _first(docs: list[Doc], most: int) -> list[Doc]:
     return docs[: int(np.searchsorted(lengths, most, side="right"))]
 
 
-def _relabel(docs: list[Doc], teacher: Teacher | None, decided: Decided, finder: Finder | None, counts: Counter[str]) -> list[np.ndarray]:
+def _relabel(
+    docs: list[Doc],
+    teacher: Teacher | None,
+    decided: Decided,
+    finder: Finder | None,
+    counts: Counter[str],
+) -> list[np.ndarray]:
     """Let the teacher set the entities of Docs. Gives the probability of their tokens to be in one, (n_tokens,) for each Doc."""
     counts["entities_before"] += sum(len(doc.ents) for doc in docs)
     if finder is not None:
@@ -144,7 +174,9 @@ def _relabel(docs: list[Doc], teacher: Teacher | None, decided: Decided, finder:
     return probabilities
 
 
-def _terms(docs: Iterable[Doc], probabilities: dict[bytes, np.ndarray], finder: Finder, sure: float) -> list[dict[str, Any]]:
+def _terms(
+    docs: Iterable[Doc], probabilities: dict[bytes, np.ndarray], finder: Finder, sure: float
+) -> list[dict[str, Any]]:
     for doc in docs:
         finder.weigh(doc, probabilities[text_key(doc.text)])
     return finder.terms(sure)

@@ -26,7 +26,9 @@ Featurize = Callable[[Sequence[Doc]], Any]  # Docs -> (n_tokens, n_features), sp
 FOLDS = 4
 ENOUGH = 40  # texts with entities: with fewer, a teacher sees entities everywhere
 COPIES = 4  # of each text with a mention, under other names
-HAND_WEIGHT = 5  # of a hand-labelled text beside a silver one, for teacher and training: its "O" is true
+HAND_WEIGHT = (
+    5  # of a hand-labelled text beside a silver one, for teacher and training: its "O" is true
+)
 MOST_TOKENS = 200_000  # to fit on: more make the teacher slower, hardly better
 # Most entities are unlabelled, which pulls the probabilities down, by how much depends on the patterns. So they are compared with what
 # the classifiers say of mentions under names that they have never seen (after Elkan and Noto, 2008).
@@ -77,14 +79,23 @@ class Teacher:
         entity = np.zeros(len(labels))
         with progress_bar("teacher", FOLDS * len(self.features), " fits") as bar:
             for name in self.features:
-                tokens = _stack([self._scaled(name, docs, first=True), self._scaled(name, both[len(docs) :])])
+                tokens = _stack(
+                    [self._scaled(name, docs, first=True), self._scaled(name, both[len(docs) :])]
+                )
                 for number in range(FOLDS):
                     chosen = known & (fold != number)
                     model = LogisticRegression(C=STRENGTH[name], max_iter=200)
-                    self._models[name, number] = model.fit(tokens[chosen], labels[chosen], sample_weight=weight[chosen])
+                    self._models[name, number] = model.fit(
+                        tokens[chosen], labels[chosen], sample_weight=weight[chosen]
+                    )
                     held = unseen & (fold == number)
                     if held.any():
-                        entity[held] += 1 - model.predict_proba(tokens[held])[:, model.classes_.tolist().index("O")]
+                        entity[held] += (
+                            1
+                            - model.predict_proba(tokens[held])[
+                                :, model.classes_.tolist().index("O")
+                            ]
+                        )
                     bar.update()
         self.confidence = float(entity[unseen].mean() / len(self.features))
         return self
@@ -99,7 +110,12 @@ class Teacher:
                 return rng.choice(pool)
             return [invent(token.text, rng) for token in ent]
 
-        return [(replace_mentions(doc, other), fold_of(doc)) for doc in docs if doc.ents for _ in range(COPIES)]
+        return [
+            (replace_mentions(doc, other), fold_of(doc))
+            for doc in docs
+            if doc.ents
+            for _ in range(COPIES)
+        ]
 
     def _scaled(self, name: str, docs: Sequence[Doc], first: bool = False) -> Any:
         features = self.features[name](docs)
@@ -129,7 +145,10 @@ class Teacher:
         """
         judged = []
         for doc, probabilities in zip(docs, self.judge(docs)):
-            doc.set_ents(find_spans(doc, probabilities, self.classes, self.sure, LIKELY * self.confidence), default="outside")
+            doc.set_ents(
+                find_spans(doc, probabilities, self.classes, self.sure, LIKELY * self.confidence),
+                default="outside",
+            )
             judged.append((1 - probabilities[:, self.classes.index("O")]).astype("f4"))
         return judged
 
@@ -141,7 +160,9 @@ def _stack(parts: list[Any]) -> Any:
 def too_few(docs: Sequence[Doc]) -> bool:
     """Whether there is hardly an entity to learn from: overall, or in what some of the classifiers see."""
     folds = [fold_of(doc) for doc in docs if doc.ents]
-    return len(folds) < ENOUGH or any(sum(fold != number for fold in folds) < ENOUGH // 2 for number in range(FOLDS))
+    return len(folds) < ENOUGH or any(
+        sum(fold != number for fold in folds) < ENOUGH // 2 for number in range(FOLDS)
+    )
 
 
 def fold_of(doc: Doc) -> int:
@@ -151,7 +172,9 @@ def fold_of(doc: Doc) -> int:
 
 def token_labels(doc: Doc) -> np.ndarray:
     """(n_tokens,) the label of each token: "O" for none, "" where it is unknown."""
-    return np.array([token.ent_type_ or ("" if token.ent_iob == 0 else "O") for token in doc], dtype=object)
+    return np.array(
+        [token.ent_type_ or ("" if token.ent_iob == 0 else "O") for token in doc], dtype=object
+    )
 
 
 def unknown_runs(doc: Doc) -> list[list[str]]:
@@ -166,7 +189,9 @@ def unknown_runs(doc: Doc) -> list[list[str]]:
     return runs
 
 
-def find_spans(doc: Doc, probabilities: np.ndarray, classes: Sequence[str], sure: float, likely: float) -> list[Span]:
+def find_spans(
+    doc: Doc, probabilities: np.ndarray, classes: Sequence[str], sure: float, likely: float
+) -> list[Span]:
     """Entities of a Doc by hysteresis: a sure token begins one, likely neighbours join it (Canny's two thresholds, 1986).
 
     Args:
@@ -185,7 +210,12 @@ def find_spans(doc: Doc, probabilities: np.ndarray, classes: Sequence[str], sure
             found[at] = labels[best[at]]
     for order, step in ((range(1, len(doc)), -1), (range(len(doc) - 2, -1, -1), 1)):
         for at in order:
-            if not found[at] and fits[at] and score[at] >= likely and found[at + step] == labels[best[at]]:
+            if (
+                not found[at]
+                and fits[at]
+                and score[at] >= likely
+                and found[at + step] == labels[best[at]]
+            ):
                 found[at] = labels[best[at]]
     return _runs(doc, found)
 
@@ -199,7 +229,11 @@ def _runs(doc: Doc, found: list[str]) -> list[Span]:
     spans = []
     start = 0
     for at in range(1, len(doc) + 1):
-        new = at == len(doc) or found[at] != found[start] or (doc[at].ent_iob_ == "B" and doc[at - 1].ent_type != 0)
+        new = (
+            at == len(doc)
+            or found[at] != found[start]
+            or (doc[at].ent_iob_ == "B" and doc[at - 1].ent_type != 0)
+        )
         if not new:
             continue
         first, end = start, at

@@ -28,8 +28,16 @@ def read_terms(path: Path) -> list[dict[str, Any]]:
     terms = []
     for number, record in read_jsonl(path):
         words = record.get("pattern")
-        right = isinstance(words, list) and words and all(isinstance(word, dict) and isinstance(word.get("LOWER"), str) for word in words)
-        if not right or not isinstance(record.get("label"), str) or record.get("answer", "accept") not in ("accept", "reject"):
+        right = (
+            isinstance(words, list)
+            and words
+            and all(isinstance(word, dict) and isinstance(word.get("LOWER"), str) for word in words)
+        )
+        if (
+            not right
+            or not isinstance(record.get("label"), str)
+            or record.get("answer", "accept") not in ("accept", "reject")
+        ):
             raise ValueError(
                 f'{path}:{number}: not a term: a line needs a "label", a "pattern" of LOWER words, and "accept" or "reject" for an "answer"'
             )
@@ -39,7 +47,11 @@ def read_terms(path: Path) -> list[dict[str, Any]]:
 
 def accepted(terms: Iterable[dict[str, Any]]) -> list[Pattern]:
     """The accepted terms as patterns."""
-    return [Pattern(term["label"], term["pattern"]) for term in terms if term.get("answer", "accept") == "accept"]
+    return [
+        Pattern(term["label"], term["pattern"])
+        for term in terms
+        if term.get("answer", "accept") == "accept"
+    ]
 
 
 def _key(term: dict[str, Any]) -> Key:
@@ -72,7 +84,11 @@ class Decided:
         if added or none:
             spans = filter_spans([*doc.ents, *added])  # of overlapping ones the longest
             covered = {token.i for span in spans for token in span}
-            missing = [doc[token.i : token.i + 1] for token in doc if token.ent_iob == 0 and token.i not in covered | none]
+            missing = [
+                doc[token.i : token.i + 1]
+                for token in doc
+                if token.ent_iob == 0 and token.i not in covered | none
+            ]
             doc.set_ents(spans, missing=missing, default="outside")
 
     def drop_rejected(self, doc: Doc) -> None:
@@ -121,7 +137,9 @@ class Finder:
         """
         if self._matcher is None:
             self._matcher = PhraseMatcher(self.vocab, attr="LOWER")
-            self._matcher.add("", [Doc(self.vocab, words=list(words)) for words in sorted(self._labels)])
+            self._matcher.add(
+                "", [Doc(self.vocab, words=list(words)) for words in sorted(self._labels)]
+            )
         owner = {token.i: ent for ent in doc.ents for token in ent}
         for _, start, end in self._matcher(doc):
             words, ent = words_of(doc[start:end]), owner.get(start) or owner.get(end - 1)
@@ -130,7 +148,9 @@ class Finder:
                     self._parts[words, label] += 1
                 else:
                     self._means[words, label].append(float(probability[start:end].mean()))
-                    self._examples.setdefault((words, label), " ".join(doc[max(0, start - 5) : end + 5].text.split()))
+                    self._examples.setdefault(
+                        (words, label), " ".join(doc[max(0, start - 5) : end + 5].text.split())
+                    )
 
     def terms(self, sure: float) -> list[dict[str, Any]]:
         """Terms that are good enough, the surest first.
@@ -141,7 +161,11 @@ class Finder:
         good = []
         for key, means in self._means.items():
             parts = self._parts[key]
-            if key not in self.known and np.mean(means) >= sure and len(means) / (len(means) + parts) >= WHOLE:
+            if (
+                key not in self.known
+                and np.mean(means) >= sure
+                and len(means) / (len(means) + parts) >= WHOLE
+            ):
                 words, label = key
                 good.append(
                     {

@@ -21,11 +21,17 @@ def import_code(files: Sequence[Path]) -> None:
     """
     for number, file in enumerate(files):
         if not file.is_file():
-            raise ValueError(f"{file} does not exist: give the file with the pipeline's own code by vars.opinions.code")
+            raise ValueError(
+                f"{file} does not exist: give the file with the pipeline's own code by vars.opinions.code"
+            )
         try:
             import_file(f"code_of_pipeline_{number}", file)
-        except Exception as error:  # whatever the file does, or a library that it needs and is not there
-            raise ValueError(f"{file} can't be imported: mend it, or install what it needs ({error or type(error).__name__})") from error
+        except (
+            Exception
+        ) as error:  # whatever the file does, or a library that it needs and is not there
+            raise ValueError(
+                f"{file} can't be imported: mend it, or install what it needs ({error or type(error).__name__})"
+            ) from error
 
 
 def load_pipeline(name: str, workflow: str) -> Language:
@@ -39,11 +45,15 @@ def load_pipeline(name: str, workflow: str) -> Language:
         ValueError: "... does not exist: run ..." or "... can't be loaded ...".
     """
     if not Path(name).exists() and not is_package(name):
-        raise ValueError(f"{name} does not exist: make it (python -m weasel run {workflow}), or give another pipeline by its var")
+        raise ValueError(
+            f"{name} does not exist: make it (python -m weasel run {workflow}), or give another pipeline by its var"
+        )
     try:
         return spacy.load(name)
     except Exception as error:  # msgpack, zlib, numpy and the config system each raise their own on missing or damaged files
-        what = f"{name} can't be loaded, make or install it again (its own code: vars.opinions.code)"
+        what = (
+            f"{name} can't be loaded, make or install it again (its own code: vars.opinions.code)"
+        )
         raise ValueError(f"{what}: {error or type(error).__name__}") from error
 
 
@@ -62,7 +72,9 @@ def join(nlp: Language, sentiment: Language, follow: int) -> Language:
         nlp.remove_pipe(NAME)
     if not _set_by(nlp, "doc.ents"):
         has = ", ".join(nlp.pipe_names) or "nothing"
-        raise ValueError(f"the pipeline sets no entities (it has {has}): give one with an ner or an entity_ruler by vars.opinions.ner")
+        raise ValueError(
+            f"the pipeline sets no entities (it has {has}): give one with an ner or an entity_ruler by vars.opinions.ner"
+        )
     if not _set_by(nlp, "doc.sents", "token.is_sent_start"):
         nlp.add_pipe("sentencizer")
     component: SentenceSentiment = nlp.add_pipe(NAME, config={"follow": follow})  # type: ignore[assignment]
@@ -86,6 +98,10 @@ def check_labels(labels: Sequence[str], praise: str, complaint: str) -> None:
     for label, var in ((praise, "praise"), (complaint, "complaint")):
         if label not in labels:
             known = ", ".join(labels)
-            raise ValueError(f"{label!r} is not among the labels of the sentiment pipeline ({known}): give one by vars.opinions.{var}")
+            raise ValueError(
+                f"{label!r} is not among the labels of the sentiment pipeline ({known}): give one by vars.opinions.{var}"
+            )
     if praise == complaint:
-        raise ValueError(f"praise and complaint are both {praise!r}: give two labels by vars.opinions.praise and vars.opinions.complaint")
+        raise ValueError(
+            f"praise and complaint are both {praise!r}: give two labels by vars.opinions.praise and vars.opinions.complaint"
+        )

@@ -17,7 +17,12 @@ By = Literal["text", "ent_id", "kb_id", "label"]
 
 def key_of(ent: Span, by: By) -> str:
     """What an entity is counted by: its text with case and white space evened out, its ent_id, kb_id or label. "" where it has none."""
-    return {"text": entity_key(ent), "ent_id": ent.ent_id_, "kb_id": ent.kb_id_, "label": ent.label_}[by]
+    return {
+        "text": entity_key(ent),
+        "ent_id": ent.ent_id_,
+        "kb_id": ent.kb_id_,
+        "label": ent.label_,
+    }[by]
 
 
 def decide(cats: dict[str, float], threshold: float, neutral: str = "") -> str:
@@ -26,7 +31,9 @@ def decide(cats: dict[str, float], threshold: float, neutral: str = "") -> str:
     return label if cats[label] >= threshold else neutral
 
 
-def usable(texts: Iterable[Text], nlp: Language, known: Container[bytes], skipped: Skipped) -> Iterator[tuple[str, Text]]:
+def usable(
+    texts: Iterable[Text], nlp: Language, known: Container[bytes], skipped: Skipped
+) -> Iterator[tuple[str, Text]]:
     """(text, text with its place) of the texts that can be processed and are not known; `skipped` takes note of the others.
 
     Args:
@@ -36,14 +43,22 @@ def usable(texts: Iterable[Text], nlp: Language, known: Container[bytes], skippe
         skipped: takes note of what is left out.
     """
     for text in texts:
-        if reason := why_unreadable(text.text, nlp) or (text_key(text.text) in known and "sentiment was trained on it"):
+        if reason := why_unreadable(text.text, nlp) or (
+            text_key(text.text) in known and "sentiment was trained on it"
+        ):
             skipped.add(reason, text.file, text.line)
         else:
             yield text.text, text
 
 
 def evidence(
-    nlp: Language, texts: Iterable[Text], by: By, threshold: float, known: Container[bytes], skipped: Skipped, seen: "Counter[str]"
+    nlp: Language,
+    texts: Iterable[Text],
+    by: By,
+    threshold: float,
+    known: Container[bytes],
+    skipped: Skipped,
+    seen: "Counter[str]",
 ) -> Iterator[dict[str, Any]]:
     """A line for each mention of an entity that has a key.
 
@@ -69,7 +84,23 @@ def evidence(
                 if not (key := key_of(ent, by)):
                     seen["without key"] += 1
                     continue
-                ids = {name: value for name, value in (("ent_id", ent.ent_id_), ("kb_id", ent.kb_id_)) if value}
+                ids = {
+                    name: value
+                    for name, value in (("ent_id", ent.ent_id_), ("kb_id", ent.kb_id_))
+                    if value
+                }
                 cats = {label: round(score, 4) for label, score in (ent._.sentiment or {}).items()}
-                said = {"sentiment": decide(cats, threshold) if cats else "", "passage": passage.text.strip(), "cats": cats}
-                yield {"entity": ent.text, "key": key, "label": ent.label_, **ids, **said, "file": text.file, "line": text.line}
+                said = {
+                    "sentiment": decide(cats, threshold) if cats else "",
+                    "passage": passage.text.strip(),
+                    "cats": cats,
+                }
+                yield {
+                    "entity": ent.text,
+                    "key": key,
+                    "label": ent.label_,
+                    **ids,
+                    **said,
+                    "file": text.file,
+                    "line": text.line,
+                }

@@ -29,7 +29,9 @@ ANY = "ENTITY"
 Way = Callable[[Iterable[Doc]], list[Doc]]
 
 
-def read_gold_opinions(path: Path, nlp: Language, labels: Sequence[str], rejected: Skipped) -> list[Doc]:
+def read_gold_opinions(
+    path: Path, nlp: Language, labels: Sequence[str], rejected: Skipped
+) -> list[Doc]:
     """Gold Docs whose entities have their sentiment as label.
 
     Args:
@@ -46,13 +48,22 @@ def read_gold_opinions(path: Path, nlp: Language, labels: Sequence[str], rejecte
         for span in record.get("spans") or []:
             sentiment = span.get("sentiment") if isinstance(span, dict) else None
             if not isinstance(sentiment, str):
-                raise ValueError(f'{path}:{number}: a span has no sentiment: each needs a "sentiment" beside its "label"')
+                raise ValueError(
+                    f'{path}:{number}: a span has no sentiment: each needs a "sentiment" beside its "label"'
+                )
             if sentiment not in labels:
-                raise ValueError(f"{path}:{number}: {sentiment!r} is not among the labels of the sentiment pipeline ({', '.join(labels)})")
+                raise ValueError(
+                    f"{path}:{number}: {sentiment!r} is not among the labels of the sentiment pipeline ({', '.join(labels)})"
+                )
             said[record.get("text", ""), span.get("start", -1), span.get("end", -1)] = sentiment
     docs = list(read_gold(path, nlp, rejected))
     for doc in docs:
-        doc.set_ents([Span(doc, ent.start, ent.end, said[doc.text, ent.start_char, ent.end_char]) for ent in doc.ents])
+        doc.set_ents(
+            [
+                Span(doc, ent.start, ent.end, said[doc.text, ent.start_char, ent.end_char])
+                for ent in doc.ents
+            ]
+        )
     return docs
 
 
@@ -73,11 +84,22 @@ def evaluate(nlp: Language, gold: Sequence[Doc], threshold: float, neutral: str)
     """
     component: SentenceSentiment = nlp.get_pipe(NAME)  # type: ignore[assignment]
     examples = predict(nlp, gold)
-    found, bordered = [example.predicted for example in examples], [_with_borders(example) for example in examples]
+    found, bordered = (
+        [example.predicted for example in examples],
+        [_with_borders(example) for example in examples],
+    )
     ways = _ways(component, gold, threshold, neutral)
-    end_to_end = {name: score([Example(doc, reference) for doc, reference in zip(way(found), gold)]) for name, way in ways.items()}
+    end_to_end = {
+        name: score([Example(doc, reference) for doc, reference in zip(way(found), gold)])
+        for name, way in ways.items()
+    }
     by_borders = {name: accuracy(zip(way(bordered), gold)) for name, way in ways.items()}
-    anything = [Example(*(_label(doc.copy(), repeat(ANY)) for doc in (example.predicted, example.reference))) for example in examples]
+    anything = [
+        Example(
+            *(_label(doc.copy(), repeat(ANY)) for doc in (example.predicted, example.reference))
+        )
+        for example in examples
+    ]
     n_mentions = sum(len(doc.ents) for doc in gold)
     shipped = end_to_end.pop("passage")
     return {
@@ -90,9 +112,13 @@ def evaluate(nlp: Language, gold: Sequence[Doc], threshold: float, neutral: str)
     }
 
 
-def _ways(component: SentenceSentiment, gold: Sequence[Doc], threshold: float, neutral: str) -> dict[str, Way]:
+def _ways(
+    component: SentenceSentiment, gold: Sequence[Doc], threshold: float, neutral: str
+) -> dict[str, Way]:
     """Functions that give the entities of copies of Docs a sentiment as their label: the peers, and what is shipped as `passage`."""
-    (commonest, _), *_ = Counter(sorted(ent.label_ for doc in gold for ent in doc.ents)).most_common(1)
+    (commonest, _), *_ = Counter(
+        sorted(ent.label_ for doc in gold for ent in doc.ents)
+    ).most_common(1)
 
     def by_component(docs: Iterable[Doc], follow: int) -> list[Doc]:
         copies = [doc.copy() for doc in docs]
@@ -101,13 +127,19 @@ def _ways(component: SentenceSentiment, gold: Sequence[Doc], threshold: float, n
         component.follow, before = follow, component.follow
         judged = list(component.pipe(copies))
         component.follow = before
-        return [_label(doc, [decide(ent._.sentiment, threshold, neutral) for ent in doc.ents]) for doc in judged]
+        return [
+            _label(doc, [decide(ent._.sentiment, threshold, neutral) for ent in doc.ents])
+            for doc in judged
+        ]
 
     def by_text(docs: Iterable[Doc]) -> list[Doc]:
         assert component.sentiment is not None
         copies = [doc.copy() for doc in docs]
         judged = component.sentiment.pipe(doc.text for doc in copies)
-        return [_label(doc, repeat(decide(whole.cats, threshold, neutral))) for doc, whole in zip(copies, judged)]
+        return [
+            _label(doc, repeat(decide(whole.cats, threshold, neutral)))
+            for doc, whole in zip(copies, judged)
+        ]
 
     return {
         "commonest_label": lambda docs: [_label(doc.copy(), repeat(commonest)) for doc in docs],
@@ -125,7 +157,9 @@ def _label(doc: Doc, labels: Iterable[str]) -> Doc:
 def _with_borders(example: Example) -> Doc:
     """The predicted Doc with the gold entities."""
     doc = example.predicted.copy()
-    spans = [doc.char_span(ent.start_char, ent.end_char, label=ANY) for ent in example.reference.ents]
+    spans = [
+        doc.char_span(ent.start_char, ent.end_char, label=ANY) for ent in example.reference.ents
+    ]
     doc.set_ents([span for span in spans if span is not None])
     return doc
 
@@ -141,15 +175,21 @@ def accuracy(pairs: Iterable[tuple[Doc, Doc]]) -> dict[str, Any]:
     for number, found in enumerate(both):
         for predicted_label, gold_label in found:
             confusion[number, labels.index(gold_label), labels.index(predicted_label)] += 1
-    wanted = confusion.sum(axis=(0, 2)) > 0  # a label that gold does not have counts as an error, not as one more F
+    wanted = (
+        confusion.sum(axis=(0, 2)) > 0
+    )  # a label that gold does not have counts as an error, not as one more F
     draws = np.random.default_rng(0).integers(0, len(both), (RESAMPLES, len(both)))
-    (right, f), (rights, fs) = (_shares(counts) for counts in (confusion.sum(axis=0)[None], confusion[draws].sum(axis=1)))
+    (right, f), (rights, fs) = (
+        _shares(counts) for counts in (confusion.sum(axis=0)[None], confusion[draws].sum(axis=1))
+    )
     return {
         "accuracy": float(right[0]),
         "accuracy_interval": middle(rights),
         "macro_f": float(f[0, wanted].mean()),
         "macro_f_interval": middle(fs[:, wanted].mean(axis=1)),
-        "f_per_label": {label: float(value) for label, value, used in zip(labels, f[0], wanted) if used},
+        "f_per_label": {
+            label: float(value) for label, value, used in zip(labels, f[0], wanted) if used
+        },
     }
 
 
@@ -168,16 +208,38 @@ def rows(metrics: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[st
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Print accuracy and macro F with given borders, and F end to end."""
-    table = Table(title=f"{metrics['test_texts']} test texts, {metrics['test_mentions']} mentions", title_justify="left")
-    for column in ("sentiment of an entity", "accuracy", "95% interval", "macro F", "95% interval", "F end to end", "95% interval"):
+    table = Table(
+        title=f"{metrics['test_texts']} test texts, {metrics['test_mentions']} mentions",
+        title_justify="left",
+    )
+    for column in (
+        "sentiment of an entity",
+        "accuracy",
+        "95% interval",
+        "macro F",
+        "95% interval",
+        "F end to end",
+        "95% interval",
+    ):
         table.add_column(column, justify="left" if column == "sentiment of an entity" else "right")
     for title, scores, given in rows(metrics):
         cells = [
-            part for key in ("accuracy", "macro_f") for part in (percent(given[key]), " - ".join(map(percent, given[f"{key}_interval"])))
+            part
+            for key in ("accuracy", "macro_f")
+            for part in (percent(given[key]), " - ".join(map(percent, given[f"{key}_interval"])))
         ]
         table.add_row(title, *cells, percent(scores["ents_f"]), interval(scores))
     borders = metrics["borders"]
-    table.add_row("if each were right", "100.0", "", "100.0", "", percent(borders["ents_f"]), interval(borders), style="dim")
+    table.add_row(
+        "if each were right",
+        "100.0",
+        "",
+        "100.0",
+        "",
+        percent(borders["ents_f"]),
+        interval(borders),
+        style="dim",
+    )
     console().print(table)
 
 
@@ -191,4 +253,11 @@ def draw(metrics: dict[str, Any], path: Path) -> None:
         }
         for title, scores, given in rows(metrics)
     }
-    plots.save(plots.bars(groups, f"Sentiment of {metrics['test_mentions']} entities in {metrics['test_texts']} texts", "%"), path)
+    plots.save(
+        plots.bars(
+            groups,
+            f"Sentiment of {metrics['test_mentions']} entities in {metrics['test_texts']} texts",
+            "%",
+        ),
+        path,
+    )

@@ -47,7 +47,10 @@ class Row:
 
 
 def log_odds(
-    praise: NDArray[np.float64], complaint: NDArray[np.float64], mentions: NDArray[np.float64], prior: float
+    praise: NDArray[np.float64],
+    complaint: NDArray[np.float64],
+    mentions: NDArray[np.float64],
+    prior: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Log-odds of each entity among the praise against among the complaints, with an informative Dirichlet prior.
 
@@ -63,11 +66,16 @@ def log_odds(
     """
     alpha = prior * mentions
     total = alpha.sum()
-    odds = [np.log(counts + alpha) - np.log(counts.sum() + total - counts - alpha) for counts in (praise, complaint)]
+    odds = [
+        np.log(counts + alpha) - np.log(counts.sum() + total - counts - alpha)
+        for counts in (praise, complaint)
+    ]
     return odds[0] - odds[1], np.sqrt(1 / (praise + alpha) + 1 / (complaint + alpha))
 
 
-def count(mentions: Iterable[Mention], praise: str, complaint: str, least: int, prior: float) -> list[Row]:
+def count(
+    mentions: Iterable[Mention], praise: str, complaint: str, least: int, prior: float
+) -> list[Row]:
     """The table: entities with `least` mentions or more, most surely praised first (by z). The others count among the rest.
 
     Raises:
@@ -77,7 +85,9 @@ def count(mentions: Iterable[Mention], praise: str, complaint: str, least: int, 
     for mention in mentions:
         counts.setdefault(mention.key, Counter())[mention.sentiment] += 1
     if not counts:
-        raise ValueError("no entity is found in any text: give other texts (vars.opinions.texts), or another pipeline (vars.opinions.ner)")
+        raise ValueError(
+            "no entity is found in any text: give other texts (vars.opinions.texts), or another pipeline (vars.opinions.ner)"
+        )
     if len(counts) == 1:
         raise ValueError(
             f"there is only one entity, {next(iter(counts))!r}, and nothing to compare it with: count by another vars.opinions.by"
@@ -95,17 +105,24 @@ def count(mentions: Iterable[Mention], praise: str, complaint: str, least: int, 
     kept = [row for row in rows if row.mentions >= least]
     if not kept:
         most = max(row.mentions for row in rows)
-        raise ValueError(f"no entity has {least} mentions, the most frequent of {len(rows)} has {most}: lower vars.opinions.least")
+        raise ValueError(
+            f"no entity has {least} mentions, the most frequent of {len(rows)} has {most}: lower vars.opinions.least"
+        )
     return sorted(kept, key=lambda row: (-row.z, row.key))
 
 
 def in_words(rows: Sequence[Row]) -> str:
     """A sentence on what the table tells, with how much of it chance alone would give."""
     sure = [row for row in rows if row.verdict != "open"]
-    chance = f"intervals of 95% would name about {0.05 * len(rows):.1f} of {len(rows)} by chance alone"
+    chance = (
+        f"intervals of 95% would name about {0.05 * len(rows):.1f} of {len(rows)} by chance alone"
+    )
     if not sure:
         return f"no entity's interval excludes 0: these texts do not tell which of the {len(rows)} entities are praised or blamed"
-    named = [f"{verdict}: {', '.join(row.key for row in sure if row.verdict == verdict) or '-'}" for verdict in ("praise", "complaint")]
+    named = [
+        f"{verdict}: {', '.join(row.key for row in sure if row.verdict == verdict) or '-'}"
+        for verdict in ("praise", "complaint")
+    ]
     return f"intervals that exclude 0: {len(sure)} of {len(rows)} ({'; '.join(named)}); {chance}"
 
 
@@ -117,14 +134,32 @@ def shown(rows: Sequence[Row], top: int) -> list[Row]:
 def print_table(rows: Sequence[Row], top: int) -> None:
     """Print the table, without its middle where it is long."""
     some = shown(rows, top)
-    table = Table(title=f"praise against complaint, {len(some)} of {len(rows)} entities", title_justify="left")
-    for column in ("entity", "mentions", "praise", "complaint", "neutral", "log-odds", "95% interval", "z"):
+    table = Table(
+        title=f"praise against complaint, {len(some)} of {len(rows)} entities", title_justify="left"
+    )
+    for column in (
+        "entity",
+        "mentions",
+        "praise",
+        "complaint",
+        "neutral",
+        "log-odds",
+        "95% interval",
+        "z",
+    ):
         table.add_column(column, justify="left" if column == "entity" else "right")
     for i, row in enumerate(some):
         numbers = (row.mentions, row.praise, row.complaint, row.neutral)
         interval = f"{row.low:+.2f} - {row.high:+.2f}"
         style = {"praise": "green", "complaint": "dark_orange"}.get(row.verdict)
-        table.add_row(row.key, *map(str, numbers), f"{row.log_odds:+.2f}", interval, f"{row.z:+.1f}", style=style)
+        table.add_row(
+            row.key,
+            *map(str, numbers),
+            f"{row.log_odds:+.2f}",
+            interval,
+            f"{row.z:+.1f}",
+            style=style,
+        )
         if len(some) < len(rows) and i == top - 1:
             table.add_section()
     console().print(table)
@@ -138,14 +173,31 @@ def draw(rows: Sequence[Row], top: int, path: Path) -> None:
     values = [row.log_odds for row in some]
     errors = [[row.log_odds - row.low for row in some], [row.high - row.log_odds for row in some]]
     colours = [VERDICTS[row.verdict] for row in some]
-    axes.barh(places, values, 0.72, xerr=errors, color=colours, error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#4a5560"})
+    axes.barh(
+        places,
+        values,
+        0.72,
+        xerr=errors,
+        color=colours,
+        error_kw={"elinewidth": 1, "capsize": 2, "ecolor": "#4a5560"},
+    )
     axes.set_yticks(places, [f"{row.key} ({row.mentions})" for row in some])
     axes.invert_yaxis()
     axes.margins(y=0.01)
     axes.axvline(0, color="black", linewidth=0.8)
-    axes.set_xlabel("more complaint   <   log-odds beside the other entities, 95% interval   >   more praise")
-    axes.set_title(f"Praise and complaint: {len(some)} of {len(rows)} entities (mentions)", loc="left")
+    axes.set_xlabel(
+        "more complaint   <   log-odds beside the other entities, 95% interval   >   more praise"
+    )
+    axes.set_title(
+        f"Praise and complaint: {len(some)} of {len(rows)} entities (mentions)", loc="left"
+    )
     titles = {"praise": "praised", "complaint": "blamed", "open": "can't be told"}
     handles = [Patch(color=VERDICTS[verdict], label=title) for verdict, title in titles.items()]
-    axes.legend(handles=handles, frameon=False, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.6 / (0.28 * len(some))))
+    axes.legend(
+        handles=handles,
+        frameon=False,
+        ncols=3,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.6 / (0.28 * len(some))),
+    )
     plots.save(figure, path)

@@ -26,17 +26,28 @@ app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=F
 Questions = Annotated[Path, typer.Argument(help="JSONL file that extract wrote")]
 Folder = Annotated[Path, typer.Argument(help="training folder of the workflow")]
 Lang = Annotated[str, typer.Option(help="language code, for stop words")]
-DevShare = Annotated[float, typer.Option(help="share of the questions to choose by", min=0.01, max=0.5)]
+DevShare = Annotated[
+    float, typer.Option(help="share of the questions to choose by", min=0.01, max=0.5)
+]
 DEFAULT = tower.Settings()
-Positives = Annotated[Literal["body", "answer", "both"], typer.Option("--positives", help="what belongs to a title")]
-Start = Annotated[str, typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors")]
+Positives = Annotated[
+    Literal["body", "answer", "both"], typer.Option("--positives", help="what belongs to a title")
+]
+Start = Annotated[
+    str,
+    typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors"),
+]
 Vocabulary = Annotated[int, typer.Option(help="words at most", min=1)]
 Width = Annotated[int, typer.Option(help="of the vectors, unless start names some", min=2)]
 TextWords = Annotated[int, typer.Option(help="words of a body or an answer that count", min=1)]
 Temperature = Annotated[float, typer.Option(help="of the softmax", min=0.001)]
-Dropout = Annotated[float, typer.Option(help="share of words left out while training", min=0, max=0.9)]
+Dropout = Annotated[
+    float, typer.Option(help="share of words left out while training", min=0, max=0.9)
+]
 LearnRate = Annotated[float, typer.Option(help="of Adam", min=0)]
-BatchSize = Annotated[int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)]
+BatchSize = Annotated[
+    int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)
+]
 Epochs = Annotated[int, typer.Option(help="at most", min=1)]
 Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 
@@ -44,9 +55,15 @@ Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 @app.command()
 @one_line_errors
 def extract(
-    dump: Annotated[Path, typer.Argument(help="Posts.xml of a Stack Exchange dump, or the .7z of a site")],
-    output: Annotated[Path, typer.Argument(help="JSONL file for the questions; counts go beside it")],
-    cap_gb: Annotated[float, typer.Option(help="GB that may come out of a .7z", min=0.000001)] = 8.0,
+    dump: Annotated[
+        Path, typer.Argument(help="Posts.xml of a Stack Exchange dump, or the .7z of a site")
+    ],
+    output: Annotated[
+        Path, typer.Argument(help="JSONL file for the questions; counts go beside it")
+    ],
+    cap_gb: Annotated[
+        float, typer.Option(help="GB that may come out of a .7z", min=0.000001)
+    ] = 8.0,
     limit: Annotated[int, typer.Option(help="posts to stop after; 0 for all", min=0)] = 0,
 ) -> None:
     """Write the questions of a dump with their answers."""
@@ -90,19 +107,41 @@ def train(
     batch_size: BatchSize = DEFAULT.batch_size,
     epochs: Epochs = DEFAULT.epochs,
     dev_share: DevShare = 0.15,
-    test_share: Annotated[float, typer.Option(help="share of the questions to score by", min=0.01, max=0.5)] = 0.2,
+    test_share: Annotated[
+        float, typer.Option(help="share of the questions to score by", min=0.01, max=0.5)
+    ] = 0.2,
     seed: Seed = 0,
 ) -> None:
     """Train the two towers on questions that are not held out."""
     check_new_folder(folder / "model", "words.json")
     known = read_questions(questions)
     parts = split(known, dev_share, test_share, seed)
-    options = (positives, start, vocabulary, width, text_words, temperature, dropout, learn_rate, batch_size, epochs, seed)
+    options = (
+        positives,
+        start,
+        vocabulary,
+        width,
+        text_words,
+        temperature,
+        dropout,
+        learn_rate,
+        batch_size,
+        epochs,
+        seed,
+    )
     made = training.fit(known, parts, tower.Settings(*options))
     with new_folder(folder / "model", "words.json") as part:
         tower.write(part, made)
-        write_json(part / "split.json", {name: [known[i].id for i in getattr(parts, name)] for name in ("train", "dev", "test")})
-    print(f"{folder / 'model'}: {len(made.titles.words):,} words, kept after epoch {made.best} of {len(made.log)}")
+        write_json(
+            part / "split.json",
+            {
+                name: [known[i].id for i in getattr(parts, name)]
+                for name in ("train", "dev", "test")
+            },
+        )
+    print(
+        f"{folder / 'model'}: {len(made.titles.words):,} words, kept after epoch {made.best} of {len(made.log)}"
+    )
 
 
 @app.command()
@@ -142,7 +181,19 @@ def folds(
 ) -> None:
     """The same with every question held out once: a tower for each fold."""
     known = read_questions(questions)
-    options = (positives, start, vocabulary, width, text_words, temperature, dropout, learn_rate, batch_size, epochs, seed)
+    options = (
+        positives,
+        start,
+        vocabulary,
+        width,
+        text_words,
+        temperature,
+        dropout,
+        learn_rate,
+        batch_size,
+        epochs,
+        seed,
+    )
     metrics = cross.validate(known, n_folds, dev_share, tower.Settings(*options), lang)
     console().print(evaluating.to_table(metrics))
     print(evaluating.gain_line(metrics))
@@ -159,7 +210,12 @@ def index(questions: Questions, folder: Folder, lang: Lang = "en") -> None:
     known = read_questions(questions)
     with new_folder(folder / "index", "index.json") as part:
         serving.write_index(
-            part, [question.id for question in known], [question.title for question in known], encoder, setting, stop_words(lang)
+            part,
+            [question.id for question in known],
+            [question.title for question in known],
+            encoder,
+            setting,
+            stop_words(lang),
         )
     print(f"{folder / 'index'}: {len(known):,} titles")
 
@@ -174,7 +230,13 @@ def match(
     """Questions like this one."""
     matcher = serving.load(folder)
     found = matcher(question, k)
-    table = Table("score", "id", "title", title=Text(f"Like {question!r}, of {len(matcher.titles):,} titles"), title_justify="left")
+    table = Table(
+        "score",
+        "id",
+        "title",
+        title=Text(f"Like {question!r}, of {len(matcher.titles):,} titles"),
+        title_justify="left",
+    )
     for line in found:
         table.add_row(f"{line['score']:.3f}", str(line["id"]), Text(line["title"]))
     console().print(table)

@@ -15,7 +15,9 @@ from xml.parsers import expat
 from scripts.files import need
 
 CHUNK = 2**20  # bytes of a plain file read at a time
-LONGEST_ROW = 16 * 2**20  # bytes; Stack Exchange takes posts of 30,000 characters, which escapes make six times as long
+LONGEST_ROW = (
+    16 * 2**20
+)  # bytes; Stack Exchange takes posts of 30,000 characters, which escapes make six times as long
 MEMBER = "Posts.xml"
 SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _TAIL = re.compile(rb"</posts>\s*\Z")
@@ -23,7 +25,9 @@ _ROOT = re.compile(rb"<posts[\s/>]")
 _ENCODING = re.compile(rb"<\?xml[^>]*\bencoding=[\"']([^\"']*)[\"']")
 
 Row = dict[str, str]
-Sink = Callable[[bytes, int], None]  # takes a piece of the XML, and how many bytes of the file were read so far
+Sink = Callable[
+    [bytes, int], None
+]  # takes a piece of the XML, and how many bytes of the file were read so far
 
 
 class Rows:
@@ -50,7 +54,9 @@ class Rows:
         end = buffer.rfind(b"<row") if self._in_rows else 0
         self._rest = buffer[end:]
         if len(self._rest) > LONGEST_ROW:
-            raise ValueError(f"{self.path}: no row ends within {LONGEST_ROW >> 20} MB: an XML bomb, or no dump")
+            raise ValueError(
+                f"{self.path}: no row ends within {LONGEST_ROW >> 20} MB: an XML bomb, or no dump"
+            )
         yield from self._parse(buffer[:end])
 
     def close(self) -> Iterator[Row]:
@@ -65,11 +71,17 @@ class Rows:
 
     def _check_head(self, head: bytes, whole: bool) -> None:
         if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
-            raise ValueError(f"{self.path} declares a DOCTYPE or entities, which no dump does: refused")
+            raise ValueError(
+                f"{self.path} declares a DOCTYPE or entities, which no dump does: refused"
+            )
         if (found := _ENCODING.search(head)) and found[1].lower() not in (b"utf-8", b"utf8"):
-            raise ValueError(f"{self.path} is in {found[1].decode('ascii', 'replace')}: dumps are in UTF-8; convert it with iconv")
+            raise ValueError(
+                f"{self.path} is in {found[1].decode('ascii', 'replace')}: dumps are in UTF-8; convert it with iconv"
+            )
         if (whole or len(head) > CHUNK) and not _ROOT.search(head):
-            raise ValueError(f"{self.path} is no {MEMBER} of a Stack Exchange dump: <posts> should stand at its beginning")
+            raise ValueError(
+                f"{self.path} is no {MEMBER} of a Stack Exchange dump: <posts> should stand at its beginning"
+            )
 
     def _parse(self, xml: bytes) -> Iterator[Row]:
         """The rows of whole tags."""
@@ -97,7 +109,9 @@ def _attributes(xml: bytes) -> list[Row]:
     """
     found: list[Row] = []
     parser = expat.ParserCreate("utf-8")
-    parser.StartElementHandler = lambda name, attributes: found.append(attributes) if name == "row" else None
+    parser.StartElementHandler = lambda name, attributes: (
+        found.append(attributes) if name == "row" else None
+    )
     parser.Parse(b"<posts>", False)
     parser.Parse(xml, False)
     parser.Parse(b"</posts>", True)
@@ -137,7 +151,9 @@ def open_dump(path: Path) -> BinaryIO:
         raise ValueError(f"{path} is a folder: give the {MEMBER} in it")
     file = path.open("rb")
     head = file.peek(4096)
-    if not head.startswith(SEVEN_ZIP) and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+    if not head.startswith(SEVEN_ZIP) and not head.removeprefix(
+        b"\xef\xbb\xbf"
+    ).lstrip().startswith(b"<"):
         file.close()
         what = "is empty" if not head else "is neither XML nor 7z"
         raise ValueError(f"{path} {what}: give a {MEMBER} in UTF-8, or the .7z that it comes in")
@@ -183,16 +199,24 @@ def _unpack(path: Path, file: BinaryIO, sink: Sink, cap: int) -> None:
     try:
         with py7zr.SevenZipFile(file, max_extract_size=cap) as archive:
             _check_members(path, archive, cap)
-            target = next(member.filename for member in archive.files if PureWindowsPath(member.filename).name == MEMBER)
+            target = next(
+                member.filename
+                for member in archive.files
+                if PureWindowsPath(member.filename).name == MEMBER
+            )
             archive.extract(targets=[target], factory=Factory())
     except py7zr.exceptions.PasswordRequired:
         raise ValueError(f"{path} is encrypted: no Stack Exchange dump is") from None
     except py7zr.exceptions.DecompressionBombError:
-        raise ValueError(f"{path} unpacks to more than {cap / 1e9:g} GB (vars.questions.cap_gb): a bomb, or a larger site") from None
+        raise ValueError(
+            f"{path} unpacks to more than {cap / 1e9:g} GB (vars.questions.cap_gb): a bomb, or a larger site"
+        ) from None
     except Exception as error:  # lzma, struct, py7zr and the standard library each raise their own on damaged bytes
         if refused or isinstance(error, _Refused):
             raise
-        raise ValueError(f"{path} is damaged or cut short ({type(error).__name__}): fetch or copy it again") from error
+        raise ValueError(
+            f"{path} is damaged or cut short ({type(error).__name__}): fetch or copy it again"
+        ) from error
 
 
 class _Refused(ValueError):
@@ -209,15 +233,25 @@ def _check_members(path: Path, archive: Any, cap: int) -> None:
             "it is a link": member.is_symlink or member.is_junction,
         }
         for reason in filter(reasons.get, reasons):
-            raise _Refused(f"{path} holds {member.filename}: refused, {reason}: no Stack Exchange dump has such a member")
+            raise _Refused(
+                f"{path} holds {member.filename}: refused, {reason}: no Stack Exchange dump has such a member"
+            )
     names = [member.filename for member in archive.files]
     found = [name for name in names if PureWindowsPath(name).name == MEMBER]
     if len(found) != 1:
         what = f"holds no {MEMBER}" if not found else f"holds {len(found)} files called {MEMBER}"
-        raise _Refused(f"{path} {what}: give a site's .7z (it holds {', '.join(names[:5]) or 'nothing'})")
-    size = sum(member.uncompressed for member in list(archive.files)[: names.index(found[0]) + 1] if not member.is_directory)
+        raise _Refused(
+            f"{path} {what}: give a site's .7z (it holds {', '.join(names[:5]) or 'nothing'})"
+        )
+    size = sum(
+        member.uncompressed
+        for member in list(archive.files)[: names.index(found[0]) + 1]
+        if not member.is_directory
+    )
     if size > cap:
-        raise _Refused(f"{path} unpacks to {size / 1e9:.3g} GB, more than {cap / 1e9:g} (vars.questions.cap_gb): a bomb, or a larger site")
+        raise _Refused(
+            f"{path} unpacks to {size / 1e9:.3g} GB, more than {cap / 1e9:g} (vars.questions.cap_gb): a bomb, or a larger site"
+        )
 
 
 def size_of(path: Path) -> int:

@@ -54,9 +54,16 @@ def read_encoders(folder: Path) -> tuple[Encoder, Encoder]:
         about: Any = srsly.read_json(folder / "words.json")
         if about["format"] != FORMAT:
             raise ValueError
-        tables = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("titles", "texts")]
+        tables = [
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("titles", "texts")
+        ]
         if any(len(table) != len(about["words"]) for table in tables):
             raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"the model in {folder} was made by another version or is damaged: {MADE_BY} again") from None
-    return Encoder(about["words"], tables[0], about["titles"]), Encoder(about["words"], tables[1], about["texts"])
+        raise ValueError(
+            f"the model in {folder} was made by another version or is damaged: {MADE_BY} again"
+        ) from None
+    return Encoder(about["words"], tables[0], about["titles"]), Encoder(
+        about["words"], tables[1], about["texts"]
+    )

@@ -46,7 +46,11 @@ def make_task(questions: Sequence[Question], chosen: Sequence[int]) -> Task:
     starts = np.cumsum([0, *(len(question.answers) for question in questions)])
     some = [number for number in chosen if questions[number].answers]
     right = np.array([starts[number] + questions[number].right for number in some], "i8")
-    return Task([questions[number].title for number in some], right, [answer for question in questions for answer in question.answers])
+    return Task(
+        [questions[number].title for number in some],
+        right,
+        [answer for question in questions for answer in question.answers],
+    )
 
 
 def ranks(scores: Floats2d, right: npt.NDArray[np.int64]) -> Floats1d:
@@ -73,12 +77,24 @@ def tower_scores(towers: tuple[Encoder, Encoder], task: Task) -> Floats2d:
 def averaged_scores(task: Task, texts: Sequence[str], seed: int) -> Floats2d:
     """Cosines of averaged word vectors, skip-gram, trained on texts (Mikolov et al. 2013)."""
     models = need("gensim.models", "questions")
-    options = {"vector_size": 100, "window": 10, "min_count": 2, "sg": 1, "epochs": 10, "workers": 1, "seed": seed}
+    options = {
+        "vector_size": 100,
+        "window": 10,
+        "min_count": 2,
+        "sg": 1,
+        "epochs": 10,
+        "workers": 1,
+        "seed": seed,
+    }
     vectors = models.Word2Vec([words(text) for text in texts], **options).wv
 
     def mean(text: str) -> Any:
         known = [word for word in words(text) if word in vectors]
-        return vectors.get_mean_vector(known, pre_normalize=True, post_normalize=True) if known else np.zeros(100, "f4")
+        return (
+            vectors.get_mean_vector(known, pre_normalize=True, post_normalize=True)
+            if known
+            else np.zeros(100, "f4")
+        )
 
     a, b = (np.stack([mean(text) for text in side]) for side in (task.titles, task.texts))
     return np.asarray(a @ b.T, "f4")
@@ -89,7 +105,9 @@ def _best(grid: Sequence[Any], score: Callable[[Any], float]) -> Any:
     return max(grid, key=score)
 
 
-def choose(questions: Sequence[Question], split: Split, towers: tuple[Encoder, Encoder], lang: str) -> tuple[Setting, tuple[str, bool]]:
+def choose(
+    questions: Sequence[Question], split: Split, towers: tuple[Encoder, Encoder], lang: str
+) -> tuple[Setting, tuple[str, bool]]:
     """The setting of the hybrid, and that of tf-idf: the highest MRR on questions that are not in test.
 
     tf-idf and BM25 learn nothing of questions, so all of train and dev choose for them; the tower's weight is chosen on dev, which did not
@@ -102,40 +120,67 @@ def choose(questions: Sequence[Question], split: Split, towers: tuple[Encoder, E
         lang: language code, for stop words.
     """
     stop = {True: stop_words(lang), False: frozenset[str]()}
-    known, dev = make_task(questions, sorted(split.train + split.dev)), make_task(questions, split.dev)
+    known, dev = (
+        make_task(questions, sorted(split.train + split.dev)),
+        make_task(questions, split.dev),
+    )
 
     def of(index: lexical.Index) -> float:
         return mrr(ranks(lexical_scores(index, known.titles), known.right))
 
-    kind = _best(TF_IDF_GRID, lambda given: of(lexical.tf_idf(known.texts, given[0], stop[given[1]])))
-    k1, b, left_out = _best(BM25_GRID, lambda given: of(lexical.bm25(known.texts, given[0], given[1], stop[given[2]])))
-    bm25, letters = lexical.bm25(known.texts, k1, b, stop[left_out]), lexical.tf_idf(known.texts, "letters")
+    kind = _best(
+        TF_IDF_GRID, lambda given: of(lexical.tf_idf(known.texts, given[0], stop[given[1]]))
+    )
+    k1, b, left_out = _best(
+        BM25_GRID, lambda given: of(lexical.bm25(known.texts, given[0], given[1], stop[given[2]]))
+    )
+    bm25, letters = (
+        lexical.bm25(known.texts, k1, b, stop[left_out]),
+        lexical.tf_idf(known.texts, "letters"),
+    )
     both = [lexical_scores(index, known.titles) for index in (bm25, letters)]
     x = _best(LETTERS_GRID, lambda given: mrr(ranks(both[0] + given * both[1], known.right)))
     mixed = lexical_scores(bm25, dev.titles) + x * lexical_scores(letters, dev.titles)
     tower = tower_scores(towers, dev)
-    y = _best(TOWER_GRID, lambda given: mrr(ranks(mixed + given * (1 + x) * tower, dev.right))) * (1 + x)
+    y = _best(TOWER_GRID, lambda given: mrr(ranks(mixed + given * (1 + x) * tower, dev.right))) * (
+        1 + x
+    )
     total = 1 + x + y
     return Setting(k1, b, left_out, 1 / total, x / total, y / total), kind
 
 
 def rank_all(
-    questions: Sequence[Question], split: Split, towers: tuple[Encoder, Encoder], lang: str, seed: int
+    questions: Sequence[Question],
+    split: Split,
+    towers: tuple[Encoder, Encoder],
+    lang: str,
+    seed: int,
 ) -> tuple[dict[str, Floats1d], Setting, tuple[str, bool]]:
     """The ranks that each system gives the right answers of the test questions; the setting; that of tf-idf."""
     setting, (kind, left_out) = choose(questions, split, towers, lang)
     task, stop = make_task(questions, split.test), stop_words(lang)
-    own = [text for number in split.train for text in (questions[number].title, questions[number].body)]
+    own = [
+        text for number in split.train for text in (questions[number].title, questions[number].body)
+    ]
     scores = {
         AVERAGED: averaged_scores(task, own + task.texts, seed),
-        TF_IDF: lexical_scores(lexical.tf_idf(task.texts, kind, stop if left_out else frozenset()), task.titles),
-        BM25: lexical_scores(lexical.bm25(task.texts, setting.k1, setting.b, stop if setting.stop else frozenset()), task.titles),
+        TF_IDF: lexical_scores(
+            lexical.tf_idf(task.texts, kind, stop if left_out else frozenset()), task.titles
+        ),
+        BM25: lexical_scores(
+            lexical.bm25(task.texts, setting.k1, setting.b, stop if setting.stop else frozenset()),
+            task.titles,
+        ),
         LETTERS: lexical_scores(lexical.tf_idf(task.texts, "letters"), task.titles),
         TOWER: tower_scores(towers, task),
     }
     scores[BOTH] = setting.bm25 * scores[BM25] + setting.letters * scores[LETTERS]
     scores[HYBRID] = scores[BOTH] + setting.tower * scores[TOWER]
-    return {name: ranks(values, task.right) for name, values in scores.items()}, setting, (kind, left_out)
+    return (
+        {name: ranks(values, task.right) for name, values in scores.items()},
+        setting,
+        (kind, left_out),
+    )
 
 
 def summarize(found: Mapping[str, Floats1d], n_texts: int) -> dict[str, Any]:
@@ -156,7 +201,11 @@ def summarize(found: Mapping[str, Floats1d], n_texts: int) -> dict[str, Any]:
         systems[name] = line
     better = max((TF_IDF, BM25), key=lambda name: systems[name]["mrr"])
     gain = 100 / found[HYBRID] - 100 / found[better]
-    told = {"better_baseline": better, "gain": float(gain.mean()), "gain_interval": middle(gain[draws].mean(axis=1))}
+    told = {
+        "better_baseline": better,
+        "gain": float(gain.mean()),
+        "gain_interval": middle(gain[draws].mean(axis=1)),
+    }
     return {"questions": n, "answers": n_texts, "systems": systems, **told}
 
 
@@ -167,7 +216,11 @@ def to_table(metrics: Mapping[str, Any]) -> Table:
     for column in ("searched by", "MRR", "95%", f"recall@{TOP}", "95%"):
         table.add_column(column, justify="left" if column == "searched by" else "right")
     for name, line in metrics["systems"].items():
-        cells = [text for key in ("mrr", "recall") for text in (f"{line[key]:.1f}", "{:.1f} to {:.1f}".format(*line[f"{key}_interval"]))]
+        cells = [
+            text
+            for key in ("mrr", "recall")
+            for text in (f"{line[key]:.1f}", "{:.1f} to {:.1f}".format(*line[f"{key}_interval"]))
+        ]
         table.add_row(name, *cells)
     return table
 
@@ -191,9 +244,15 @@ def draw(metrics: Mapping[str, Any]) -> Figure:
         label: {name.replace(" ", "\n", 1): systems[name][key] for name in systems}
         for key, label in (("mrr", "MRR"), ("recall", f"recall@{TOP}"))
     }
-    figure = plots.bars(groups, f"The right one of {metrics['answers']:,} answers, {metrics['questions']} questions held out", "%")
+    figure = plots.bars(
+        groups,
+        f"The right one of {metrics['answers']:,} answers, {metrics['questions']} questions held out",
+        "%",
+    )
     axes = figure.axes[0]
-    axes.legend(frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))  # below names of two lines
+    axes.legend(
+        frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16)
+    )  # below names of two lines
     return figure
 
 
@@ -212,4 +271,6 @@ def read_setting(path: Path) -> Setting:
         told: Any = srsly.read_json(path)
         return Setting(**told["setting"])
     except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(f"no setting in {path}: run python -m weasel run questions-evaluate first") from None
+        raise ValueError(
+            f"no setting in {path}: run python -m weasel run questions-evaluate first"
+        ) from None

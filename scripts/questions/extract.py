@@ -14,13 +14,20 @@ from scripts.files import digest, progress_bar, remove, replacing, sibling
 from scripts.questions.dump import Row, Rows, push, size_of
 from scripts.questions.text import to_text
 
-CODE = digest(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))  # what other code made is not kept
+CODE = digest(
+    b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+)  # what other code made is not kept
 QUESTION, ANSWER = "1", "2"  # PostTypeId
 LONGEST_BODY = 200_000  # characters of HTML; Stack Exchange takes 30,000
 BATCH = 1_000  # posts handed to the database at a time
 CACHE = 8_000  # kB that the database may hold
 FINGERPRINTED = 2**20  # bytes at either end of a dump that tell it from another
-MALFORMED, ORPHANS, OTHERS, DUPLICATES = "malformed", "answers without their question", "other posts", "posts that came before"
+MALFORMED, ORPHANS, OTHERS, DUPLICATES = (
+    "malformed",
+    "answers without their question",
+    "other posts",
+    "posts that came before",
+)
 _TABLES = """
     PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA cache_size = -{cache};
     CREATE TABLE questions (id INTEGER PRIMARY KEY, accepted INTEGER, line TEXT);
@@ -62,17 +69,42 @@ def parse_row(row: Row) -> tuple[str, dict[str, Any]] | None:
         raise Malformed("no Id or PostTypeId")
     if kind not in (QUESTION, ANSWER):
         return None
-    body, title, date = row.get("Body", ""), " ".join(row.get("Title", "").split()), row.get("CreationDate", "")
-    if not body.strip() or len(body) > LONGEST_BODY or (kind == QUESTION and not title) or not date[:4].isdecimal():
+    body, title, date = (
+        row.get("Body", ""),
+        " ".join(row.get("Title", "").split()),
+        row.get("CreationDate", ""),
+    )
+    if (
+        not body.strip()
+        or len(body) > LONGEST_BODY
+        or (kind == QUESTION and not title)
+        or not date[:4].isdecimal()
+    ):
         raise Malformed("no body, title or date, or too long")
     score = _number(row, "Score")
-    record: dict[str, Any] = {"id": _number(row, "Id"), "text": to_text(body), "score": score or 0, "date": date}
+    record: dict[str, Any] = {
+        "id": _number(row, "Id"),
+        "text": to_text(body),
+        "score": score or 0,
+        "date": date,
+    }
     if kind == ANSWER:
         if (parent := _number(row, "ParentId")) is None:
             raise Malformed("no ParentId")
         return kind, {**record, "question": parent}
-    asked = {"tags": split_tags(row.get("Tags", "")), "views": _number(row, "ViewCount"), "accepted": _number(row, "AcceptedAnswerId")}
-    return kind, {"id": record["id"], "title": title, "body": record["text"], "score": record["score"], "date": date, **asked}
+    asked = {
+        "tags": split_tags(row.get("Tags", "")),
+        "views": _number(row, "ViewCount"),
+        "accepted": _number(row, "AcceptedAnswerId"),
+    }
+    return kind, {
+        "id": record["id"],
+        "title": title,
+        "body": record["text"],
+        "score": record["score"],
+        "date": date,
+        **asked,
+    }
 
 
 def _number(row: Row, key: str) -> int | None:
@@ -123,13 +155,19 @@ class Store:
         """How many answers have no question here."""
         self._flush()
         self._base.execute("CREATE INDEX by_question ON answers (question)")
-        found = self._base.execute("SELECT count(*) FROM answers WHERE question NOT IN (SELECT id FROM questions)")
+        found = self._base.execute(
+            "SELECT count(*) FROM answers WHERE question NOT IN (SELECT id FROM questions)"
+        )
         return int(found.fetchone()[0])
 
     def questions(self) -> Iterator[dict[str, Any]]:
         """The questions by id, each with its answers by id. To be called after `orphans`."""
-        for number, accepted, line in self._base.execute("SELECT id, accepted, line FROM questions ORDER BY id"):
-            rows = self._base.execute("SELECT line FROM answers WHERE question = ? ORDER BY id", (number,))
+        for number, accepted, line in self._base.execute(
+            "SELECT id, accepted, line FROM questions ORDER BY id"
+        ):
+            rows = self._base.execute(
+                "SELECT line FROM answers WHERE question = ? ORDER BY id", (number,)
+            )
             answers = [srsly.json_loads(row[0]) for row in rows]
             for answer in answers:
                 answer["accepted"] = answer["id"] == accepted
@@ -162,12 +200,16 @@ def go_through(path: Path, output: Path, cap: int, limit: int = 0) -> Result:
             with replacing(output) as new, new.open("w", encoding="utf8") as file:
                 for record in store.questions():
                     counts["with answers"] += bool(record["answers"])
-                    counts["with an accepted answer"] += any(answer["accepted"] for answer in record["answers"])
+                    counts["with an accepted answer"] += any(
+                        answer["accepted"] for answer in record["answers"]
+                    )
                     counts["written"] += 1
                     file.write(srsly.json_dumps(record) + "\n")
                 if not counts["written"]:
                     check(result, path, output)
-                    raise ValueError(f"{path} holds no question: {counts['rows']:,} rows, {counts[MALFORMED]:,} of them malformed")
+                    raise ValueError(
+                        f"{path} holds no question: {counts['rows']:,} rows, {counts[MALFORMED]:,} of them malformed"
+                    )
     except sqlite3.Error as error:
         raise OSError(
             f"{base}, where posts wait for their answers, can't be written ({error}): twice the dump's size must be free"
@@ -189,7 +231,9 @@ def _read(path: Path, cap: int, limit: int, store: Store, result: Result, bar: A
             except Malformed:
                 counts[MALFORMED] += 1
                 continue
-            counts["questions" if post and post[0] == QUESTION else "answers" if post else OTHERS] += 1
+            counts[
+                "questions" if post and post[0] == QUESTION else "answers" if post else OTHERS
+            ] += 1
             if post:
                 store.add(*post)
             if limit and counts["questions"] + counts["answers"] >= limit:
@@ -220,14 +264,19 @@ def settings_of(path: Path, cap: int, limit: int) -> str:
     with path.open("rb") as file:
         head = file.read(FINGERPRINTED)
         file.seek(max(0, size - FINGERPRINTED))
-        return digest(f"{CODE} {size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())} {cap} {limit}".encode())
+        return digest(
+            f"{CODE} {size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())} {cap} {limit}".encode()
+        )
 
 
 def made_before(output: Path, counts: Path, made_of: str) -> bool:
     """Whether a file is there, whole, and made of the same."""
     try:
         told = srsly.read_json(counts)
-        return bool((told["made_of"], told["bytes"], told["ends_early"]) == (made_of, output.stat().st_size, False))
+        return bool(
+            (told["made_of"], told["bytes"], told["ends_early"])
+            == (made_of, output.stat().st_size, False)
+        )
     except (ValueError, KeyError, TypeError, OSError):
         return False
 
@@ -239,8 +288,14 @@ def check(result: Result, path: Path, output: Path) -> None:
         ValueError: "... ends early, behind the row with Id ...".
     """
     if result.ends_early:
-        written = f"{result.counts['written']:,} questions are in {output}" if result.counts["written"] else "no question came before"
-        raise ValueError(f"{path} ends early, behind the row with Id {result.last or '(none)'}: fetch or copy it again ({written})")
+        written = (
+            f"{result.counts['written']:,} questions are in {output}"
+            if result.counts["written"]
+            else "no question came before"
+        )
+        raise ValueError(
+            f"{path} ends early, behind the row with Id {result.last or '(none)'}: fetch or copy it again ({written})"
+        )
 
 
 def to_json(result: Result, output: Path) -> dict[str, Any]:
@@ -253,6 +308,12 @@ def print_result(result: Result, output: Path) -> None:
     """Print what was written, and what was left out."""
     counts = result.counts
     with_answers = f"{counts['with answers']:,} with answers, {counts['with an accepted answer']:,} with an accepted one"
-    print(f"{output}: {counts['written']:,} questions ({with_answers}), {counts['answers'] - counts[ORPHANS]:,} answers")
-    left_out = ", ".join(f"{counts[kind]:,} {kind}" for kind in (OTHERS, MALFORMED, ORPHANS, DUPLICATES) if counts[kind])
+    print(
+        f"{output}: {counts['written']:,} questions ({with_answers}), {counts['answers'] - counts[ORPHANS]:,} answers"
+    )
+    left_out = ", ".join(
+        f"{counts[kind]:,} {kind}"
+        for kind in (OTHERS, MALFORMED, ORPHANS, DUPLICATES)
+        if counts[kind]
+    )
     print(f"{counts['rows']:,} rows; left out: {left_out or 'none'}")

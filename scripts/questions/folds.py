@@ -14,7 +14,9 @@ from scripts.questions.tower import Settings
 from scripts.questions.train import fit
 
 
-def validate(questions: Sequence[Question], n_folds: int, dev_share: float, settings: Settings, lang: str) -> dict[str, Any]:
+def validate(
+    questions: Sequence[Question], n_folds: int, dev_share: float, settings: Settings, lang: str
+) -> dict[str, Any]:
     """Metrics over all questions, and the settings that the folds chose.
 
     Raises:
@@ -25,10 +27,17 @@ def validate(questions: Sequence[Question], n_folds: int, dev_share: float, sett
     with progress_bar("folds", n_folds, "fold") as bar:
         for split in folds(questions, n_folds, dev_share, settings.seed):
             towers = fit(questions, split, settings)
-            ranks, setting, _ = evaluating.rank_all(questions, split, (towers.titles, towers.texts), lang, settings.seed)
+            ranks, setting, _ = evaluating.rank_all(
+                questions, split, (towers.titles, towers.texts), lang, settings.seed
+            )
             for name, values in ranks.items():
                 found[name].append(values)
             chosen.append(asdict(setting))
             bar.update()
     n_texts = sum(len(question.answers) for question in questions)
-    return {**evaluating.summarize({name: np.concatenate(values) for name, values in found.items()}, n_texts), "settings": chosen}
+    return {
+        **evaluating.summarize(
+            {name: np.concatenate(values) for name, values in found.items()}, n_texts
+        ),
+        "settings": chosen,
+    }

@@ -28,7 +28,12 @@ def terms_of(kind: str, stop: frozenset[str]) -> Callable[[str], list[str]]:
 
     def cut(text: str) -> list[str]:
         if kind == "letters":
-            return [f" {word} "[i : i + n] for word in words(text) for n in LETTERS for i in range(max(1, len(word) + 3 - n))]
+            return [
+                f" {word} "[i : i + n]
+                for word in words(text)
+                for n in LETTERS
+                for i in range(max(1, len(word) + 3 - n))
+            ]
         found = [word for word in words(text) if word not in stop]
         return found + [f"{a} {b}" for a, b in pairwise(found)] if kind == "pairs" else found
 
@@ -63,7 +68,11 @@ class Index:
 
     def scores(self, query: str) -> Floats1d:
         """How well each text fits a query, (n,), 0 to 1; 0 for all where no term is known."""
-        counts = Counter(self.places[term] for term in terms_of(self.kind, self.stop)(query) if term in self.places)
+        counts = Counter(
+            self.places[term]
+            for term in terms_of(self.kind, self.stop)(query)
+            if term in self.places
+        )
         found = np.zeros(self.n, "f4")
         if not counts:
             return found
@@ -80,19 +89,32 @@ class Index:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ARRAYS:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
-        about = {"kind": self.kind, "cosine": self.cosine, "n": self.n, "stop": sorted(self.stop), "terms": list(self.places)}
+        about = {
+            "kind": self.kind,
+            "cosine": self.cosine,
+            "n": self.n,
+            "stop": sorted(self.stop),
+            "terms": list(self.places),
+        }
         srsly.write_json(folder / "terms.json", about)
 
     @classmethod
     def read(cls, folder: Path) -> "Index":
         """Read what `write` wrote; the arrays are mapped, not read."""
         about: dict[str, Any] = srsly.read_json(folder / "terms.json")  # type: ignore[assignment]
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ARRAYS
+        }
         places = {term: number for number, term in enumerate(about["terms"])}
-        return cls(about["kind"], frozenset(about["stop"]), about["cosine"], about["n"], places, **arrays)
+        return cls(
+            about["kind"], frozenset(about["stop"]), about["cosine"], about["n"], places, **arrays
+        )
 
 
-def _count(texts: Iterable[str], cut: Callable[[str], list[str]]) -> tuple[dict[str, int], list[Any], Any]:
+def _count(
+    texts: Iterable[str], cut: Callable[[str], list[str]]
+) -> tuple[dict[str, int], list[Any], Any]:
     """The terms of texts; for each entry term, row and count, sorted by term; and the length of each text in terms."""
     places: dict[str, int] = {}
     numbers, rows, counts, lengths = array("q"), array("i"), array("f"), array("f")
@@ -102,16 +124,38 @@ def _count(texts: Iterable[str], cut: Callable[[str], list[str]]) -> tuple[dict[
         numbers.extend(places.setdefault(term, len(places)) for term in found)
         rows.extend([row] * len(found))
         counts.extend(found.values())
-    as_arrays = [np.frombuffer(column, column.typecode) for column in (numbers, rows, counts)] if numbers else [np.zeros(0, "i4")] * 3
+    as_arrays = (
+        [np.frombuffer(column, column.typecode) for column in (numbers, rows, counts)]
+        if numbers
+        else [np.zeros(0, "i4")] * 3
+    )
     order = np.argsort(as_arrays[0], kind="stable")
     return places, [column[order] for column in as_arrays], np.array(lengths)
 
 
 def _index(
-    kind: str, stop: frozenset[str], cosine: bool, places: dict[str, int], numbers: Any, rows: Any, values: Any, factors: Any, n: int
+    kind: str,
+    stop: frozenset[str],
+    cosine: bool,
+    places: dict[str, int],
+    numbers: Any,
+    rows: Any,
+    values: Any,
+    factors: Any,
+    n: int,
 ) -> Index:
     starts = np.searchsorted(numbers, np.arange(len(places) + 1)).astype("i8")
-    return Index(kind, stop, cosine, n, places, starts, rows, np.asarray(values, "f4"), np.asarray(factors, "f4"))
+    return Index(
+        kind,
+        stop,
+        cosine,
+        n,
+        places,
+        starts,
+        rows,
+        np.asarray(values, "f4"),
+        np.asarray(factors, "f4"),
+    )
 
 
 def tf_idf(texts: Sequence[str], kind: str = "words", stop: frozenset[str] = frozenset()) -> Index:
@@ -123,10 +167,14 @@ def tf_idf(texts: Sequence[str], kind: str = "words", stop: frozenset[str] = fro
     return _index(kind, stop, True, places, numbers, rows, values / lengths[rows], idf, len(texts))
 
 
-def bm25(texts: Sequence[str], k1: float = 1.5, b: float = 0.75, stop: frozenset[str] = frozenset()) -> Index:
+def bm25(
+    texts: Sequence[str], k1: float = 1.5, b: float = 0.75, stop: frozenset[str] = frozenset()
+) -> Index:
     """BM25 with the idf that Lucene uses, which is never negative (Robertson and Zaragoza 2009; k1 and b as there)."""
     places, (numbers, rows, counts), lengths = _count(texts, terms_of("words", stop))
     df = np.bincount(numbers, minlength=len(places))
     idf = np.log(1 + (len(texts) - df + 0.5) / (df + 0.5))
-    saturation = counts / (counts + k1 * (1 - b + b * lengths[rows] * len(texts) / max(1, lengths.sum())))
+    saturation = counts / (
+        counts + k1 * (1 - b + b * lengths[rows] * len(texts) / max(1, lengths.sum()))
+    )
     return _index("words", stop, False, places, numbers, rows, saturation, idf, len(texts))

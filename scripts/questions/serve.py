@@ -60,10 +60,15 @@ class Matcher:
             raise ValueError("the question is empty: give some words")
         places, scores = self._scores(question, k)
         if not scores.any():
-            raise ValueError(f"no word of {question!r} is known: no title has one like it; use other words")
+            raise ValueError(
+                f"no word of {question!r} is known: no title has one like it; use other words"
+            )
         best = top_k(scores, k)
         pairs = zip(places[best].tolist(), scores[best].tolist())
-        return [{"id": int(self.ids[place]), "title": self.titles[place], "score": round(score, 4)} for place, score in pairs]
+        return [
+            {"id": int(self.ids[place]), "title": self.titles[place], "score": round(score, 4)}
+            for place, score in pairs
+        ]
 
     def _scores(self, question: str, k: int) -> tuple[Ints1d, Floats1d]:
         """Places of titles, all or (of large indexes) those that words, letters or the tower put forward, and how well each fits."""
@@ -81,11 +86,18 @@ class Matcher:
 
 def _identity(encoder: Encoder) -> int:
     """A checksum of a tower, to tell whether an index was made with it."""
-    return crc32(np.ascontiguousarray(encoder.table).data, crc32("\n".join(encoder.words).encode("utf8")))
+    return crc32(
+        np.ascontiguousarray(encoder.table).data, crc32("\n".join(encoder.words).encode("utf8"))
+    )
 
 
 def write_index(
-    folder: Path, ids: Sequence[int], titles: Sequence[str], encoder: Encoder, setting: Setting, stop: frozenset[str] = frozenset()
+    folder: Path,
+    ids: Sequence[int],
+    titles: Sequence[str],
+    encoder: Encoder,
+    setting: Setting,
+    stop: frozenset[str] = frozenset(),
 ) -> None:
     """Write the index of titles into a folder: arrays as .npy, the rest as JSON."""
     np.save(folder / "ids.npy", np.array(ids, "i8"), allow_pickle=False)
@@ -93,9 +105,16 @@ def write_index(
     np.save(folder / "vectors.npy", vectors, allow_pickle=False)
     if len(titles) >= LARGE:
         Scan.build(vectors).write(folder / "vectors.faiss")
-    lexical.bm25(titles, setting.k1, setting.b, stop if setting.stop else frozenset()).write(folder / "bm25")
+    lexical.bm25(titles, setting.k1, setting.b, stop if setting.stop else frozenset()).write(
+        folder / "bm25"
+    )
     lexical.tf_idf(titles, "letters").write(folder / "letters")
-    about = {"format": FORMAT, "tower": _identity(encoder), "setting": asdict(setting), "titles": titles}
+    about = {
+        "format": FORMAT,
+        "tower": _identity(encoder),
+        "setting": asdict(setting),
+        "titles": titles,
+    }
     srsly.write_json(folder / "index.json", about)
 
 
@@ -117,12 +136,19 @@ def load(folder: str | Path) -> Matcher:
         about: Any = srsly.read_json(index / "index.json")
         if about["format"] != FORMAT:
             raise ValueError
-        ids, vectors = (np.load(index / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("ids", "vectors"))
+        ids, vectors = (
+            np.load(index / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in ("ids", "vectors")
+        )
         bm25, letters = (lexical.Index.read(index / name) for name in ("bm25", "letters"))
         scan = Scan.read(index / "vectors.faiss") if len(ids) >= LARGE else None
         setting, made_with = Setting(**about["setting"]), about["tower"]
     except (OSError, EOFError, ValueError, KeyError, TypeError):
-        raise ValueError(f"the index in {index} was made by another version or is damaged: {MADE_BY} again") from None
+        raise ValueError(
+            f"the index in {index} was made by another version or is damaged: {MADE_BY} again"
+        ) from None
     if made_with != _identity(encoder):
-        raise ValueError(f"the index in {index} was made with another model than that in {folder / 'model'}: {MADE_BY} again")
+        raise ValueError(
+            f"the index in {index} was made with another model than that in {folder / 'model'}: {MADE_BY} again"
+        )
     return Matcher(ids, about["titles"], setting, encoder, vectors, bm25, letters, scan)

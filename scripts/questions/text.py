@@ -3,7 +3,17 @@
 import re
 from html.parser import HTMLParser
 
-_BLOCKS = {"p", "div", "blockquote", "ul", "ol", "table", "tr", "hr", *(f"h{n}" for n in range(1, 7))}
+_BLOCKS = {
+    "p",
+    "div",
+    "blockquote",
+    "ul",
+    "ol",
+    "table",
+    "tr",
+    "hr",
+    *(f"h{n}" for n in range(1, 7)),
+}
 _DROPPED = {"script", "style"}
 _WORD = re.compile(r"\w+")
 _SPACE = re.compile(r"\s{2,}|[^\S ]")  # a single blank stays as it is
@@ -26,7 +36,9 @@ class _Text(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.blocks: list[tuple[bool, list[str]]] = [(False, [])]  # (whether it is code, its pieces)
+        self.blocks: list[tuple[bool, list[str]]] = [
+            (False, [])
+        ]  # (whether it is code, its pieces)
         self._lists: list[int | None] = []  # of ordered lists the number of the last item
         self._dropped = 0
 
@@ -84,9 +96,13 @@ def to_text(html: str) -> str:
     html = (_COMMENT.sub("", commented + end) + rest).replace("<!", "&lt;!")
     closed, end, rest = html.rpartition(">")
     parser = _Text()
-    parser.feed(closed + end + rest.replace("<", "&lt;"))  # html.parser takes minutes for some thousand tags that never close
+    parser.feed(
+        closed + end + rest.replace("<", "&lt;")
+    )  # html.parser takes minutes for some thousand tags that never close
     parser.close()
-    return "\n\n".join(filter(None, (_tidy(code, "".join(pieces)) for code, pieces in parser.blocks)))
+    return "\n\n".join(
+        filter(None, (_tidy(code, "".join(pieces)) for code, pieces in parser.blocks))
+    )
 
 
 def _tidy(code: bool, text: str) -> str:

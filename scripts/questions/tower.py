@@ -76,11 +76,17 @@ def pairs_of(questions: Sequence[Question], positives: str) -> list[tuple[int, s
     for number, question in enumerate(questions):
         texts = [question.body] if positives in ("body", "both") else []
         texts += question.answers if positives in ("answer", "both") else ()
-        found += [(number, spaced(question.title), spaced(text)) for text in texts if words(question.title) and words(text)]
+        found += [
+            (number, spaced(question.title), spaced(text))
+            for text in texts
+            if words(question.title) and words(text)
+        ]
     return found
 
 
-def choose_words(texts: Iterable[str], most: int, least: int = 2) -> tuple[list[str], npt.NDArray[np.float32]]:
+def choose_words(
+    texts: Iterable[str], most: int, least: int = 2
+) -> tuple[list[str], npt.NDArray[np.float32]]:
     """The words that are in most texts, and their idf, (n_words,); those in fewer than `least` are left out.
 
     Raises:
@@ -88,9 +94,13 @@ def choose_words(texts: Iterable[str], most: int, least: int = 2) -> tuple[list[
     """
     texts = list(texts)
     counts = Counter(word for text in texts for word in set(text.split()))
-    chosen = sorted((word for word, n in counts.items() if n >= least), key=lambda word: (-counts[word], word))[:most]
+    chosen = sorted(
+        (word for word, n in counts.items() if n >= least), key=lambda word: (-counts[word], word)
+    )[:most]
     if not chosen:
-        raise ValueError(f"no word is in {least} texts of the training questions: take a larger dump")
+        raise ValueError(
+            f"no word is in {least} texts of the training questions: take a larger dump"
+        )
     return chosen, np.log(1 + len(texts) / np.array([counts[word] for word in chosen], "f4"))
 
 
@@ -107,20 +117,35 @@ def start_table(vocabulary: list[str], texts: Sequence[str], settings: Settings)
     if settings.start not in ("lsa", "random"):
         vectors = load_nlp(settings.start).vocab
         if not vectors.vectors_length:
-            raise ValueError(f"{settings.start} has no vectors: give lsa, random, or a pipeline with vectors by vars.questions.start")
+            raise ValueError(
+                f"{settings.start} has no vectors: give lsa, random, or a pipeline with vectors by vars.questions.start"
+            )
         rows = np.array([vectors.get_vector(word) for word in vocabulary], "f4")
         if not rows.any():
-            raise ValueError(f"{settings.start} knows none of the {n:,} words of the training questions: give other vectors")
+            raise ValueError(
+                f"{settings.start} knows none of the {n:,} words of the training questions: give other vectors"
+            )
         rows /= np.sqrt((rows**2).sum(axis=1)[rows.any(axis=1)].mean())
     else:
         rows = rng.normal(0, settings.width**-0.5, (n, settings.width)).astype("f4")
         size = min(settings.width, n - 1, len(texts) - 1)
         if settings.start == "lsa" and size > 0:
-            extraction, decomposition = need("sklearn.feature_extraction.text", "questions"), need("sklearn.decomposition", "questions")
-            vectorizer = extraction.TfidfVectorizer(vocabulary=vocabulary, tokenizer=str.split, token_pattern=None, sublinear_tf=True)
-            found = decomposition.TruncatedSVD(size, random_state=settings.seed).fit(vectorizer.fit_transform(texts)).components_.T
+            extraction, decomposition = (
+                need("sklearn.feature_extraction.text", "questions"),
+                need("sklearn.decomposition", "questions"),
+            )
+            vectorizer = extraction.TfidfVectorizer(
+                vocabulary=vocabulary, tokenizer=str.split, token_pattern=None, sublinear_tf=True
+            )
+            found = (
+                decomposition.TruncatedSVD(size, random_state=settings.seed)
+                .fit(vectorizer.fit_transform(texts))
+                .components_.T
+            )
             rows = np.zeros_like(rows)
-            rows[:, :size] = found * np.sqrt(n / size) * settings.width**-0.5  # as long, on average, as those that are drawn
+            rows[:, :size] = (
+                found * np.sqrt(n / size) * settings.width**-0.5
+            )  # as long, on average, as those that are drawn
     return np.concatenate([np.zeros((RESERVED, rows.shape[1]), "f4"), rows])
 
 
@@ -142,7 +167,10 @@ def _build(vocabulary: list[str], table: Floats2d, idf: Any, settings: Settings)
     numbers, vectors, titles_and_texts, of_texts = [], [], [], []
     for name, longest in (("title", TITLE_WORDS), ("text", settings.text_words)):
         weight = k.layers.Embedding(len(table), 1, weights=[weights], name=f"{name}_weights")
-        drop, unit = k.layers.Dropout(settings.dropout), k.layers.UnitNormalization(name=f"{name}_vector")
+        drop, unit = (
+            k.layers.Dropout(settings.dropout),
+            k.layers.UnitNormalization(name=f"{name}_vector"),
+        )
         layers.append(weight)
 
         def tower(ids: Any, parts: Any = (layers[0], weight, drop, unit)) -> Any:
@@ -152,9 +180,20 @@ def _build(vocabulary: list[str], table: Floats2d, idf: Any, settings: Settings)
 
         numbers.append(k.Input((longest,), dtype="int32", name=f"{name}_words"))
         vectors.append(tower(numbers[-1]))
-        options = {"standardize": None, "split": "whitespace", "output_sequence_length": longest, "vocabulary": vocabulary}
+        options = {
+            "standardize": None,
+            "split": "whitespace",
+            "output_sequence_length": longest,
+            "vocabulary": vocabulary,
+        }
         titles_and_texts.append(k.Input((), dtype="string", name=name))
-        of_texts.append(tower(k.layers.TextVectorization(**options, name=f"{name}_vocabulary")(titles_and_texts[-1])))
+        of_texts.append(
+            tower(
+                k.layers.TextVectorization(**options, name=f"{name}_vocabulary")(
+                    titles_and_texts[-1]
+                )
+            )
+        )
     return _Network(
         k.Model(numbers, k.ops.stack(vectors, axis=1)),
         k.Model(titles_and_texts, k.layers.Dot(axes=1, name="cosine")(of_texts), name="two_towers"),
@@ -171,7 +210,9 @@ def _loss(temperature: float) -> Any:
         scores = ops.matmul(vectors[:, 0], ops.transpose(vectors[:, 1])) / temperature
         group = ops.reshape(group, (-1,))
         n = ops.shape(group)[0]
-        same = ops.logical_and(group[:, None] == group[None], ops.logical_not(ops.eye(n, dtype="bool")))
+        same = ops.logical_and(
+            group[:, None] == group[None], ops.logical_not(ops.eye(n, dtype="bool"))
+        )
         scores = ops.where(same, AWAY, scores)
         right = ops.diagonal(scores)
         return (ops.logsumexp(scores, axis=1) + ops.logsumexp(scores, axis=0)) / 2 - right
@@ -179,7 +220,13 @@ def _loss(temperature: float) -> Any:
     return loss
 
 
-def train(questions: Sequence[Question], dev: Sequence[Question], answers: Sequence[str], settings: Settings, show: Any = None) -> Towers:
+def train(
+    questions: Sequence[Question],
+    dev: Sequence[Question],
+    answers: Sequence[str],
+    settings: Settings,
+    show: Any = None,
+) -> Towers:
     """Train the towers on questions; the epoch with the lowest loss on dev is kept.
 
     Args:
@@ -198,8 +245,14 @@ def train(questions: Sequence[Question], dev: Sequence[Question], answers: Seque
     k.utils.set_random_seed(settings.seed)
     pairs, dev_pairs = (pairs_of(some, settings.positives) for some in (questions, dev))
     if len(pairs) < 2 or len(dev_pairs) < 2:
-        raise ValueError(f"{len(pairs)} pairs to train on and {len(dev_pairs)} to choose by are too few pairs: take a larger dump")
-    texts = list(dict.fromkeys([*(text for _, title, body in pairs for text in (title, body)), *map(spaced, answers)]))
+        raise ValueError(
+            f"{len(pairs)} pairs to train on and {len(dev_pairs)} to choose by are too few pairs: take a larger dump"
+        )
+    texts = list(
+        dict.fromkeys(
+            [*(text for _, title, body in pairs for text in (title, body)), *map(spaced, answers)]
+        )
+    )
     vocabulary, idf = choose_words(texts, settings.vocabulary)
     table = start_table(vocabulary, texts, settings)
     network = _build(vocabulary, table, idf, settings)
@@ -209,26 +262,44 @@ def train(questions: Sequence[Question], dev: Sequence[Question], answers: Seque
     log: list[dict[str, float]] = []
 
     def note(epoch: int, logs: dict[str, float]) -> None:
-        log.append({"epoch": epoch + 1, "loss": float(logs["loss"]), "dev_loss": float(logs["val_loss"])})
+        log.append(
+            {"epoch": epoch + 1, "loss": float(logs["loss"]), "dev_loss": float(logs["val_loss"])}
+        )
         if show:
             show(epoch + 1, log[-1]["loss"], log[-1]["dev_loss"])
 
     at_start = float(both.evaluate(*dev_encoded, batch_size=settings.batch_size, verbose=0))
-    stopping = k.callbacks.EarlyStopping(patience=PATIENCE, restore_best_weights=True, baseline=at_start)
+    stopping = k.callbacks.EarlyStopping(
+        patience=PATIENCE, restore_best_weights=True, baseline=at_start
+    )
     first = both.get_weights()
     callbacks = [stopping, k.callbacks.LambdaCallback(on_epoch_end=note)]
-    options = {"batch_size": settings.batch_size, "epochs": settings.epochs, "verbose": 0, "callbacks": callbacks}
+    options = {
+        "batch_size": settings.batch_size,
+        "epochs": settings.epochs,
+        "verbose": 0,
+        "callbacks": callbacks,
+    }
     both.fit(*encoded, validation_data=dev_encoded, **options)
     best = min(range(len(log)), key=lambda i: np.nan_to_num(log[i]["dev_loss"], nan=np.inf))
-    if not log[best]["dev_loss"] < at_start:  # then no epoch helped, or the loss is no number, and the start is kept
+    if (
+        not log[best]["dev_loss"] < at_start
+    ):  # then no epoch helped, or the loss is no number, and the start is kept
         both.set_weights(first)
         best = -1
-    rows, title_weights, text_weights = (np.asarray(layer.get_weights()[0])[RESERVED:] for layer in network.layers)
-    encoders = (Encoder(vocabulary, rows * title_weights, TITLE_WORDS), Encoder(vocabulary, rows * text_weights, settings.text_words))
+    rows, title_weights, text_weights = (
+        np.asarray(layer.get_weights()[0])[RESERVED:] for layer in network.layers
+    )
+    encoders = (
+        Encoder(vocabulary, rows * title_weights, TITLE_WORDS),
+        Encoder(vocabulary, rows * text_weights, settings.text_words),
+    )
     return Towers(network.model, network.title_tower, *encoders, log, best + 1)
 
 
-def _encode(pairs: Sequence[tuple[Any, ...]], vocabulary: list[str], settings: Settings) -> tuple[list[Ints2d], Ints2d]:
+def _encode(
+    pairs: Sequence[tuple[Any, ...]], vocabulary: list[str], settings: Settings
+) -> tuple[list[Ints2d], Ints2d]:
     """Pairs as numbers of words, (n_pairs, n_words) for each tower, and the number of the question of each, (n_pairs, 1)."""
     places = {word: number for number, word in enumerate(vocabulary, start=RESERVED)}
     inputs = []
@@ -249,5 +320,10 @@ def write(folder: Path, towers: Towers) -> None:
         np.save(folder / f"{name}.npy", encoder.table, allow_pickle=False)
     srsly.write_json(
         folder / "words.json",
-        {"format": FORMAT, "titles": towers.titles.longest, "texts": towers.texts.longest, "words": towers.titles.words},
+        {
+            "format": FORMAT,
+            "titles": towers.titles.longest,
+            "texts": towers.texts.longest,
+            "words": towers.titles.words,
+        },
     )

@@ -24,12 +24,16 @@ def build(
     pipeline: Annotated[str, typer.Argument(help="folder of a pipeline, or an installed one")],
     output: Annotated[Path, typer.Argument(help="folder for the pipeline with the refiner")],
     table: Annotated[Path, typer.Option(help="JSONL, a row a line")],
-    window: Annotated[int, typer.Option(help="tokens on either side in which contexts are looked for", min=1)] = 5,
+    window: Annotated[
+        int, typer.Option(help="tokens on either side in which contexts are looked for", min=1)
+    ] = 5,
 ) -> None:
     """Put a table behind the NER of a pipeline."""
     restore_folder(Path(pipeline))
     if "/" in pipeline and not Path(pipeline).exists():
-        raise ValueError(f"{pipeline} does not exist: make it (python -m weasel run ner), or give another by vars.refine.pipeline")
+        raise ValueError(
+            f"{pipeline} does not exist: make it (python -m weasel run ner), or give another by vars.refine.pipeline"
+        )
     rows, names = building.read_table(table)
     nlp = load_nlp(pipeline)
     refiner = building.add_refiner(nlp, rows, names, window)
@@ -60,7 +64,10 @@ def evaluate(
     if not docs:
         print(f"{gold} holds no gold text (vars.refine.gold): nothing is scored")
         remove(output / "scores.png")
-        write_json(output / "metrics.json", {"ents_p": None, "ents_r": None, "ents_f": None, "ents_per_type": {}})
+        write_json(
+            output / "metrics.json",
+            {"ents_p": None, "ents_r": None, "ents_f": None, "ents_per_type": {}},
+        )
         return
     metrics = evaluating.evaluate(nlp, docs)
     evaluating.print_tables(metrics)
@@ -71,7 +78,9 @@ def evaluate(
 @app.command()
 @one_line_errors
 def labels(
-    labelled: Annotated[Path, typer.Argument(help="labelled texts: .jsonl, .spacy, CoNLL, or a folder")],
+    labelled: Annotated[
+        Path, typer.Argument(help="labelled texts: .jsonl, .spacy, CoNLL, or a folder")
+    ],
     output: Annotated[Path, typer.Argument(help="folder for labels.json and labels.png")],
     by: Annotated[By, typer.Option(help="what to compare")] = "label",
     least: Annotated[int, typer.Option(help="fewest mentions of a label", min=2)] = 20,
@@ -79,7 +88,9 @@ def labels(
     seed: Annotated[int, typer.Option(help="for folds and intervals")] = 0,
 ) -> None:
     """Say which labels can't be told apart by their contexts."""
-    report = comparing.compare_labels(read_gold(labelled, load_nlp(lang), Skipped()), by, least, seed)
+    report = comparing.compare_labels(
+        read_gold(labelled, load_nlp(lang), Skipped()), by, least, seed
+    )
     for line in comparing.in_words(report):
         print(line)
     comparing.draw(report, output / "labels.png")

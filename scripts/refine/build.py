@@ -23,14 +23,20 @@ def read_table(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
         ValueError: "... does not exist ...", "... holds no row ...", "FILE:LINE: broken JSON ...".
     """
     if not path.is_file():
-        raise ValueError(f"{path} does not exist: give a JSONL file with a row a line (vars.refine.table)")
+        raise ValueError(
+            f"{path} does not exist: give a JSONL file with a row a line (vars.refine.table)"
+        )
     lines = list(read_jsonl(path))
     if not lines:
-        raise ValueError(f'{path} holds no row: add lines such as {{"from": "GPE", "label": "TOURIST_DESTINATION", "text": "Bali"}}')
+        raise ValueError(
+            f'{path} holds no row: add lines such as {{"from": "GPE", "label": "TOURIST_DESTINATION", "text": "Bali"}}'
+        )
     return [row for _, row in lines], [f"{path}:{number}" for number, _ in lines]
 
 
-def add_refiner(nlp: Language, rows: Sequence[dict[str, Any]], names: Sequence[str], window: int) -> LabelRefiner:
+def add_refiner(
+    nlp: Language, rows: Sequence[dict[str, Any]], names: Sequence[str], window: int
+) -> LabelRefiner:
     """Add a refiner as the last component, in place of one that may be there; a sentencizer before it where rows need one.
 
     Args:
@@ -46,7 +52,9 @@ def add_refiner(nlp: Language, rows: Sequence[dict[str, Any]], names: Sequence[s
         nlp.remove_pipe(NAME)
     setters = [name for name in nlp.pipe_names if "doc.ents" in nlp.get_pipe_meta(name).assigns]
     if not setters:
-        raise ValueError(f"the pipeline {nlp.pipe_names} sets no entities: give one with an ner or an entity_ruler by vars.refine.pipeline")
+        raise ValueError(
+            f"the pipeline {nlp.pipe_names} sets no entities: give one with an ner or an entity_ruler by vars.refine.pipeline"
+        )
     refiner: LabelRefiner = nlp.add_pipe(NAME, config={"window": window})  # type: ignore[assignment]
     refiner.add_rows(rows, names)
     _check_labels(nlp, setters, refiner)
@@ -68,7 +76,10 @@ def _check_labels(nlp: Language, setters: list[str], refiner: LabelRefiner) -> N
 
 
 def _sets_sentences(nlp: Language) -> bool:
-    return any({"doc.sents", "token.is_sent_start"} & set(nlp.get_pipe_meta(name).assigns) for name in nlp.pipe_names)
+    return any(
+        {"doc.sents", "token.is_sent_start"} & set(nlp.get_pipe_meta(name).assigns)
+        for name in nlp.pipe_names
+    )
 
 
 def _try(nlp: Language, refiner: LabelRefiner) -> None:
@@ -83,8 +94,13 @@ def hopeless(refiner: LabelRefiner, nlp: Language) -> Iterator[str]:
     """A line for each pattern of the table that can never match."""
     for row, name in zip(refiner.rows, refiner.table.names):
         values = [row[key] for key in ("mention", "context") if isinstance(row.get(key), list)]
-        nested = [[value] if all(isinstance(token, dict) for token in value) else value for value in values]
-        given = [pattern for patterns in nested for pattern in patterns if isinstance(pattern, list)]
+        nested = [
+            [value] if all(isinstance(token, dict) for token in value) else value
+            for value in values
+        ]
+        given = [
+            pattern for patterns in nested for pattern in patterns if isinstance(pattern, list)
+        ]
         for _, reason in never_match([Pattern(row["label"], pattern) for pattern in given], nlp):
             yield f"{name}: a pattern can never match: {reason}"
 
@@ -93,8 +109,17 @@ def summary(refiner: LabelRefiner) -> list[str]:
     """Lines that say how many rows lead from which labels to which."""
     lines = []
     for generic in sorted(refiner.table.generic):
-        rows = [row for row in refiner.rows if generic in ([row["from"]] if isinstance(row["from"], str) else row["from"])]
-        counts = {label: sum(row["label"] == label for row in rows) for label in sorted({row["label"] for row in rows})}
-        parts = [f"{label} ({count} row{'' if count == 1 else 's'})" for label, count in counts.items()]
+        rows = [
+            row
+            for row in refiner.rows
+            if generic in ([row["from"]] if isinstance(row["from"], str) else row["from"])
+        ]
+        counts = {
+            label: sum(row["label"] == label for row in rows)
+            for label in sorted({row["label"] for row in rows})
+        }
+        parts = [
+            f"{label} ({count} row{'' if count == 1 else 's'})" for label, count in counts.items()
+        ]
         lines.append(f"{generic} -> {', '.join(parts)}")
     return lines

@@ -48,16 +48,27 @@ def mentions(docs: Iterable[Doc], by: By) -> list[Mention]:
             if ent is None:
                 words += [] if token.is_space else [re.sub(r"\d", "0", token.lower_)]
             elif token.i == ent.start:
-                places.append((len(words), {"label": ent.label_, "id": ent.ent_id_, "kb_id": ent.kb_id_}[by]))
+                places.append(
+                    (len(words), {"label": ent.label_, "id": ent.ent_id_, "kb_id": ent.kb_id_}[by])
+                )
                 words.append(MASK)
-        found += [Mention(label, number, tuple(_features(words, place))) for place, label in places if label]
+        found += [
+            Mention(label, number, tuple(_features(words, place)))
+            for place, label in places
+            if label
+        ]
     return found
 
 
 def _features(words: Sequence[str], place: int) -> Iterable[str]:
-    for side, near in (("before", list(reversed(words[max(0, place - WIDE) : place]))), ("after", words[place + 1 : place + 1 + WIDE])):
+    for side, near in (
+        ("before", list(reversed(words[max(0, place - WIDE) : place]))),
+        ("after", words[place + 1 : place + 1 + WIDE]),
+    ):
         near = list(near)
-        yield from (f"{side} {distance} {word}" for distance, word in enumerate(near[:NEAR], start=1))
+        yield from (
+            f"{side} {distance} {word}" for distance, word in enumerate(near[:NEAR], start=1)
+        )
         yield from (f"{side} {word}" for word in near)
         yield from (f"around {word}" for word in near)
         if len(near) < WIDE:
@@ -73,19 +84,29 @@ def compare(first: Sequence[Mention], second: Sequence[Mention], seed: int) -> d
         of the scores alone would be too narrow, for it does not know that other texts would have trained another classifier.
     """
     both = sorted([*first, *second], key=lambda mention: mention.text)
-    hashed = FeatureHasher(HASHED, input_type="string", alternate_sign=False).transform(mention.features for mention in both)
+    hashed = FeatureHasher(HASHED, input_type="string", alternate_sign=False).transform(
+        mention.features for mention in both
+    )
     inputs = TfidfTransformer(sublinear_tf=True).fit_transform(hashed)
     label = np.array([mention.label == first[0].label for mention in both], dtype=float)
     texts = np.unique([mention.text for mention in both], return_inverse=True)[1]
     rng = np.random.default_rng(seed)
-    blocks = np.split(label, np.flatnonzero(np.diff(texts)) + 1)  # shuffled text by text: mentions of one text tend to be of one label
-    shuffled = [np.concatenate([blocks[i] for i in rng.permutation(len(blocks))]) for _ in range(SHUFFLES)]
-    aucs = _held_out_aucs((inputs @ inputs.T).toarray(), np.stack([label, *shuffled], axis=1), texts, rng)
+    blocks = np.split(
+        label, np.flatnonzero(np.diff(texts)) + 1
+    )  # shuffled text by text: mentions of one text tend to be of one label
+    shuffled = [
+        np.concatenate([blocks[i] for i in rng.permutation(len(blocks))]) for _ in range(SHUFFLES)
+    ]
+    aucs = _held_out_aucs(
+        (inputs @ inputs.T).toarray(), np.stack([label, *shuffled], axis=1), texts, rng
+    )
     auc, reach = float(aucs[0]), 1.96 * float(aucs[1:].std())
     return {"auc": auc, "interval": [max(0.0, auc - reach), min(1.0, auc + reach)]}
 
 
-def _held_out_aucs(gram: Matrix, labels: Matrix, texts: NDArray[np.int64], rng: np.random.Generator) -> Matrix:
+def _held_out_aucs(
+    gram: Matrix, labels: Matrix, texts: NDArray[np.int64], rng: np.random.Generator
+) -> Matrix:
     """The AUC of each of some labellings by ridge regression, cross-validated by text.
 
     Scores of different folds are not compared, for they come from different classifiers.
@@ -104,8 +125,12 @@ def _held_out_aucs(gram: Matrix, labels: Matrix, texts: NDArray[np.int64], rng: 
             if not len(train) or not len(test):
                 continue
             centred = labels[train] - labels[train].mean(axis=0)
-            scores = gram[np.ix_(test, train)] @ np.linalg.solve(gram[np.ix_(train, train)] + RIDGE * np.eye(len(train)), centred)
+            scores = gram[np.ix_(test, train)] @ np.linalg.solve(
+                gram[np.ix_(train, train)] + RIDGE * np.eye(len(train)), centred
+            )
             ones = labels[test].sum(axis=0)
-            right += (rankdata(scores, axis=0) * labels[test]).sum(axis=0) - ones * (ones + 1) / 2  # Mann and Whitney's U
+            right += (rankdata(scores, axis=0) * labels[test]).sum(axis=0) - ones * (
+                ones + 1
+            ) / 2  # Mann and Whitney's U
             pairs += ones * (len(test) - ones)
     return np.divide(right, pairs, out=np.full_like(right, 0.5), where=pairs > 0)

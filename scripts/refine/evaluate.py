@@ -59,18 +59,28 @@ def evaluate(nlp: Language, gold: Sequence[Doc]) -> dict[str, Any]:
         metrics[name] = score(_refine(examples, system))
         by_kind = _by_kind(refined, refiner)  # the whole table comes last
     whole = {**metrics.pop("whole_table"), **metrics, "ceiling": score(_generic(examples, generic))}
-    return {**whole, "given_borders": borders, "by_kind": by_kind, "test_texts": len(gold), "test_mentions": sum(labels.values())}
+    return {
+        **whole,
+        "given_borders": borders,
+        "by_kind": by_kind,
+        "test_texts": len(gold),
+        "test_mentions": sum(labels.values()),
+    }
 
 
 def generic_of(refiner: LabelRefiner) -> dict[str, str]:
     """{specific label: the generic one that the first row for it refines}."""
     found: dict[str, str] = {}
     for row in refiner.rows:
-        found.setdefault(row["label"], row["from"] if isinstance(row["from"], str) else row["from"][0])
+        found.setdefault(
+            row["label"], row["from"] if isinstance(row["from"], str) else row["from"][0]
+        )
     return found
 
 
-def systems(nlp: Language, refiner: LabelRefiner, labels: "Counter[str]") -> dict[str, LabelRefiner]:
+def systems(
+    nlp: Language, refiner: LabelRefiner, labels: "Counter[str]"
+) -> dict[str, LabelRefiner]:
     """Refiners to compare: commonest_label, names_alone, and the given one as whole_table."""
     generic = generic_of(refiner)
     commonest: list[dict[str, Any]] = []
@@ -93,7 +103,10 @@ def _refine(examples: Iterable[Example], refiner: LabelRefiner) -> list[Example]
 def _with_borders(example: Example, generic: dict[str, str]) -> Doc:
     """The predicted Doc with the gold mentions as its entities, under their generic labels."""
     doc = example.predicted.copy()
-    spans = [doc.char_span(ent.start_char, ent.end_char, label=generic.get(ent.label_, ent.label_)) for ent in example.reference.ents]
+    spans = [
+        doc.char_span(ent.start_char, ent.end_char, label=generic.get(ent.label_, ent.label_))
+        for ent in example.reference.ents
+    ]
     doc.set_ents([span for span in spans if span is not None])
     return doc
 
@@ -103,7 +116,12 @@ def _generic(examples: Iterable[Example], generic: dict[str, str]) -> list[Examp
     made = []
     for example in examples:
         doc = example.reference.copy()
-        doc.set_ents([Span(doc, ent.start, ent.end, label=generic.get(ent.label_, ent.label_)) for ent in doc.ents])
+        doc.set_ents(
+            [
+                Span(doc, ent.start, ent.end, label=generic.get(ent.label_, ent.label_))
+                for ent in doc.ents
+            ]
+        )
         made.append(Example(example.predicted, doc))
     return made
 
@@ -120,12 +138,19 @@ def _by_kind(examples: Iterable[Example], refiner: LabelRefiner) -> dict[str, di
     return dict(sorted(counts.items(), key=lambda item: -item[1]["mentions"]))
 
 
-TITLES = {"commonest_label": "commonest label", "names_alone": "names, no contexts", "whole_table": "whole table (shipped)"}
+TITLES = {
+    "commonest_label": "commonest label",
+    "names_alone": "names, no contexts",
+    "whole_table": "whole table (shipped)",
+}
 
 
 def rows(metrics: dict[str, Any]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """(title, scores end to end, scores with given borders) of each system, the shipped one last."""
-    return [(title, metrics.get(name, metrics), metrics["given_borders"][name]) for name, title in TITLES.items()]
+    return [
+        (title, metrics.get(name, metrics), metrics["given_borders"][name])
+        for name, title in TITLES.items()
+    ]
 
 
 def print_tables(metrics: dict[str, Any]) -> None:
@@ -133,11 +158,30 @@ def print_tables(metrics: dict[str, Any]) -> None:
     out = console()
     title = f"{metrics['test_texts']} test texts, {metrics['test_mentions']} mentions"
     table = Table(title=title, title_justify="left")
-    for column in ("", "label right, borders given", "95% interval", "F end to end", "95% interval"):
+    for column in (
+        "",
+        "label right, borders given",
+        "95% interval",
+        "F end to end",
+        "95% interval",
+    ):
         table.add_column(column, justify="left" if not column else "right")
     for title, scores, given in rows(metrics):
-        table.add_row(title, percent(given["ents_r"]), interval(given), percent(scores["ents_f"]), interval(scores))
-    table.add_row("if each label were right", "100.0", "", percent(metrics["ceiling"]["ents_f"]), interval(metrics["ceiling"]), style="dim")
+        table.add_row(
+            title,
+            percent(given["ents_r"]),
+            interval(given),
+            percent(scores["ents_f"]),
+            interval(scores),
+        )
+    table.add_row(
+        "if each label were right",
+        "100.0",
+        "",
+        percent(metrics["ceiling"]["ents_f"]),
+        interval(metrics["ceiling"]),
+        style="dim",
+    )
     out.print(table)
     kinds = Table(title="rows that decided, borders given", title_justify="left")
     for column in ("kind of row", "mentions", "label right"):
@@ -150,7 +194,17 @@ def print_tables(metrics: dict[str, Any]) -> None:
 def draw(metrics: dict[str, Any], path: Path) -> None:
     """Save the systems as a bar chart."""
     groups = {
-        title: {"label right, borders given": 100 * (given["ents_r"] or 0), "F end to end": 100 * (scores["ents_f"] or 0)}
+        title: {
+            "label right, borders given": 100 * (given["ents_r"] or 0),
+            "F end to end": 100 * (scores["ents_f"] or 0),
+        }
         for title, scores, given in rows(metrics)
     }
-    plots.save(plots.bars(groups, f"Specific labels of {metrics['test_mentions']} mentions in {metrics['test_texts']} texts", "%"), path)
+    plots.save(
+        plots.bars(
+            groups,
+            f"Specific labels of {metrics['test_mentions']} mentions in {metrics['test_texts']} texts",
+            "%",
+        ),
+        path,
+    )

@@ -42,7 +42,15 @@ class Corpus:
         return {**parts, "range": [self.low, self.high], "left out": self.left_out}
 
 
-def make(train: Sequence[Pair], test: Sequence[Pair], *, given_range: str, dev_share: float, test_share: float, seed: int) -> Corpus:
+def make(
+    train: Sequence[Pair],
+    test: Sequence[Pair],
+    *,
+    given_range: str,
+    dev_share: float,
+    test_share: float,
+    seed: int,
+) -> Corpus:
     """Check and scale pairs, and split them; test pairs are drawn where there are none, dev pairs always.
 
     Args:
@@ -59,7 +67,9 @@ def make(train: Sequence[Pair], test: Sequence[Pair], *, given_range: str, dev_s
     if not train:
         raise ValueError("there is no pair to train on: give some by vars.similarity.train")
     low, high = score_range([*train, *test], given_range)
-    (training, twice), (testing, twice_in_test) = (distinct(scale(pairs, low, high)) for pairs in (train, test))
+    (training, twice), (testing, twice_in_test) = (
+        distinct(scale(pairs, low, high)) for pairs in (train, test)
+    )
     left_out = {TWICE: twice + twice_in_test, IN_TEST: 0, BETWEEN: 0}
     if testing:
         left_out[IN_TEST] = len(training) - len(training := without(training, testing))
@@ -71,8 +81,12 @@ def make(train: Sequence[Pair], test: Sequence[Pair], *, given_range: str, dev_s
     parts = {"train": training, "dev": dev, "test": testing}
     for name, pairs in parts.items():
         if len(pairs) < FEWEST or len({pair.score for pair in pairs}) == 1:
-            what = f"{name} got {len(pairs)} pairs" + (" with one and the same score" if len(pairs) >= FEWEST else "")
-            raise ValueError(f"{what}: give more pairs, or another vars.similarity.{'test' if name == 'test' else 'dev'}_share or seed")
+            what = f"{name} got {len(pairs)} pairs" + (
+                " with one and the same score" if len(pairs) >= FEWEST else ""
+            )
+            raise ValueError(
+                f"{what}: give more pairs, or another vars.similarity.{'test' if name == 'test' else 'dev'}_share or seed"
+            )
     return Corpus(parts, low, high, left_out)
 
 
@@ -84,10 +98,14 @@ def to_doc(pair: Pair, nlp: Language) -> Doc:
     """
     for text in (pair.text1, pair.text2):
         if why := why_unreadable(text, nlp):
-            raise ValueError(f"a text can't be processed, it is {why}: shorten or mend it: {text[:60]!r}")
+            raise ValueError(
+                f"a text can't be processed, it is {why}: shorten or mend it: {text[:60]!r}"
+            )
     first, second = (nlp.make_doc(text) for text in (pair.text1, pair.text2))
     doc = Doc.from_docs([first, second], ensure_whitespace=True)
-    doc.spans[KEY] = SpanGroup(doc, name=KEY, attrs={"score": pair.score}, spans=[doc[: len(first)], doc[len(first) :]])
+    doc.spans[KEY] = SpanGroup(
+        doc, name=KEY, attrs={"score": pair.score}, spans=[doc[: len(first)], doc[len(first) :]]
+    )
     return doc
 
 
@@ -105,7 +123,9 @@ def read_lee() -> tuple[list[str], Any]:
     return texts, np.maximum(half, half.T)
 
 
-def split_lee(texts: Sequence[str], ratings: Any, n_test: int, seed: int) -> tuple[list[Pair], list[Pair]]:
+def split_lee(
+    texts: Sequence[str], ratings: Any, n_test: int, seed: int
+) -> tuple[list[Pair], list[Pair]]:
     """Pairs among some of the texts, and pairs among `n_test` others. Ratings of one of these with one of those are left out.
 
     Args:
@@ -116,6 +136,7 @@ def split_lee(texts: Sequence[str], ratings: Any, n_test: int, seed: int) -> tup
     """
     order = np.random.default_rng(seed).permutation(len(texts))
     parts = [
-        [Pair(texts[a], texts[b], float(ratings[a, b])) for a in some for b in some if a < b] for some in (order[n_test:], order[:n_test])
+        [Pair(texts[a], texts[b], float(ratings[a, b])) for a in some for b in some if a < b]
+        for some in (order[n_test:], order[:n_test])
     ]
     return parts[0], parts[1]

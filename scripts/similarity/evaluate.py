@@ -34,13 +34,18 @@ def averaged(nlp: Language, pairs: Sequence[Pair]) -> list[float]:
     """What spaCy's own doc.similarity says of the same vectors: the cosine of plain averages."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\[W008\]")  # no word has a vector: 0
-        return [float(nlp.make_doc(pair.text1).similarity(nlp.make_doc(pair.text2))) for pair in pairs]
+        return [
+            float(nlp.make_doc(pair.text1).similarity(nlp.make_doc(pair.text2))) for pair in pairs
+        ]
 
 
 def tfidf(texts: Sequence[str], pairs: Sequence[Pair]) -> list[float]:
     """Cosines of tf-idf, whose document frequencies are those of `texts`."""
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit(texts)
-    a, b = (vectorizer.transform(side) for side in ([pair.text1 for pair in pairs], [pair.text2 for pair in pairs]))
+    a, b = (
+        vectorizer.transform(side)
+        for side in ([pair.text1 for pair in pairs], [pair.text2 for pair in pairs])
+    )
     return np.asarray(a.multiply(b).sum(axis=1)).ravel().tolist()
 
 
@@ -54,22 +59,32 @@ def sif(nlp: Language, texts: Sequence[str], pairs: Sequence[Pair]) -> list[floa
     total = sum(counts.values())
 
     def weighted(doc: Doc) -> Any:
-        rows = [SIF_WEIGHT / (SIF_WEIGHT + counts[token.lower_] / total) * token.vector for token in doc]
+        rows = [
+            SIF_WEIGHT / (SIF_WEIGHT + counts[token.lower_] / total) * token.vector for token in doc
+        ]
         return np.mean(rows, axis=0) if rows else np.zeros(nlp.vocab.vectors_length, "f4")
 
     direction = np.linalg.svd(np.stack([weighted(doc) for doc in known]), full_matrices=False)[2][0]
-    a, b = (np.stack([weighted(nlp.make_doc(text)) for text in side]) for side in zip(*((pair.text1, pair.text2) for pair in pairs)))
+    a, b = (
+        np.stack([weighted(nlp.make_doc(text)) for text in side])
+        for side in zip(*((pair.text1, pair.text2) for pair in pairs))
+    )
     return cosines(*(side - np.outer(side @ direction, direction) for side in (a, b))).tolist()
 
 
 def correlations(values: Any, scores: Any) -> Any:
     """Pearson's r of each row of two arrays, (n, n_pairs), to (n,); 0 where a row is all the same."""
-    x, y = (rows - rows.mean(axis=1, keepdims=True) for rows in (np.asarray(values, "f8"), np.asarray(scores, "f8")))
+    x, y = (
+        rows - rows.mean(axis=1, keepdims=True)
+        for rows in (np.asarray(values, "f8"), np.asarray(scores, "f8"))
+    )
     lengths = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
     return (x * y).sum(axis=1) / np.where(lengths > 1e-12, lengths, 1)
 
 
-def evaluate(nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]) -> tuple[dict[str, Any], dict[str, list[float]]]:
+def evaluate(
+    nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, list[float]]]:
     """Metrics, and each system's similarities of the pairs.
 
     Args:
@@ -114,7 +129,10 @@ def evaluate(nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]) -> tupl
 
 def worst(pairs: Sequence[Pair], found: dict[str, list[float]]) -> list[dict[str, Any]]:
     """The pairs whose ranks by score and by the trained similarity lie furthest apart, worst first; ranks are 0 to 1."""
-    by_score, by_model = ((rankdata(values) - 0.5) / len(pairs) for values in ([pair.score for pair in pairs], found[TRAINED]))
+    by_score, by_model = (
+        (rankdata(values) - 0.5) / len(pairs)
+        for values in ([pair.score for pair in pairs], found[TRAINED])
+    )
     order = np.argsort(-np.abs(by_score - by_model), kind="stable")[:N_WORST]
     return [
         {
@@ -131,11 +149,17 @@ def worst(pairs: Sequence[Pair], found: dict[str, list[float]]) -> list[dict[str
 
 def to_table(metrics: dict[str, Any]) -> Table:
     """The systems, the trained one first."""
-    table = Table(title=f"Agreement with the scores of {metrics['pairs']} test pairs", title_justify="left")
+    table = Table(
+        title=f"Agreement with the scores of {metrics['pairs']} test pairs", title_justify="left"
+    )
     for column in ("similarity", "Spearman", "95%", "Pearson", "95%"):
         table.add_column(column, justify="left" if column == "similarity" else "right")
     for name, line in metrics["systems"].items():
-        cells = [text for key in ("spearman", "pearson") for text in (f"{line[key]:.3f}", _between(line[f"{key}_interval"]))]
+        cells = [
+            text
+            for key in ("spearman", "pearson")
+            for text in (f"{line[key]:.3f}", _between(line[f"{key}_interval"]))
+        ]
         table.add_row(name, *cells)
     return table
 

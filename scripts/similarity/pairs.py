@@ -39,7 +39,9 @@ def read_pairs(path: Path) -> list[Pair]:
     return [
         _pair(record, f"{file}:{number}")
         for file in source_files(path, (".jsonl", ".jsonl.gz", ".csv", ".tsv"))
-        for number, record in (_read_table(file) if file.suffix in (".csv", ".tsv") else read_jsonl(file))
+        for number, record in (
+            _read_table(file) if file.suffix in (".csv", ".tsv") else read_jsonl(file)
+        )
     ]
 
 
@@ -50,22 +52,32 @@ def _read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         missing = [name for name in COLUMNS if name not in (table.fieldnames or [])]
         if missing:
-            raise ValueError(f"{path}: the columns {', '.join(missing)} are missing: the first line should be text1, text2, score")
+            raise ValueError(
+                f"{path}: the columns {', '.join(missing)} are missing: the first line should be text1, text2, score"
+            )
         for record in table:
             if None in record:
-                raise ValueError(f'{path}:{table.line_num}: more fields than columns: put texts with separators in quotes, "like, this"')
+                raise ValueError(
+                    f'{path}:{table.line_num}: more fields than columns: put texts with separators in quotes, "like, this"'
+                )
             yield table.line_num, record
     except csv.Error as error:
-        raise ValueError(f"{path}:{table.line_num}: can't be read as a table ({error}): mend the quotes") from None
+        raise ValueError(
+            f"{path}:{table.line_num}: can't be read as a table ({error}): mend the quotes"
+        ) from None
 
 
 def _pair(record: dict[str, Any], where: str) -> Pair:
     texts, score = [record.get(name) for name in COLUMNS[:2]], record.get("score")
     for name, text in zip(COLUMNS, texts):
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f'{where}: a pair needs two texts, "{name}" is missing or empty: complete or delete the line')
+            raise ValueError(
+                f'{where}: a pair needs two texts, "{name}" is missing or empty: complete or delete the line'
+            )
         if has_half_pair(text):
-            raise ValueError(f'{where}: "{name}" has half of a surrogate pair: mend or delete the line')
+            raise ValueError(
+                f'{where}: "{name}" has half of a surrogate pair: mend or delete the line'
+            )
     if score is None or score == "":
         raise ValueError(f"{where}: the score is missing: give each pair one")
     try:
@@ -85,7 +97,9 @@ def scale(pairs: Sequence[Pair], low: float, high: float) -> list[Pair]:
     """
     for pair in pairs:
         if not low <= pair.score <= high:
-            raise ValueError(f"the score {pair.score:g} is outside {low:g} to {high:g}: give the right range by vars.similarity.range")
+            raise ValueError(
+                f"the score {pair.score:g} is outside {low:g} to {high:g}: give the right range by vars.similarity.range"
+            )
     return [replace(pair, score=(pair.score - low) / (high - low)) for pair in pairs]
 
 
@@ -97,7 +111,9 @@ def score_range(pairs: Iterable[Pair], given: str) -> tuple[float, float]:
     """
     scores = [pair.score for pair in pairs]
     if len(set(scores)) == 1:
-        raise ValueError(f"all scores are the same ({scores[0]:g}): there is nothing to learn from them, give pairs that differ")
+        raise ValueError(
+            f"all scores are the same ({scores[0]:g}): there is nothing to learn from them, give pairs that differ"
+        )
     if given == "found":
         return min(scores), max(scores)
     try:
@@ -105,7 +121,9 @@ def score_range(pairs: Iterable[Pair], given: str) -> tuple[float, float]:
         if not low < high:
             raise ValueError
     except ValueError:
-        raise ValueError(f"vars.similarity.range is {given!r}, which is no range: give lowest:highest, such as 0:5, or found") from None
+        raise ValueError(
+            f"vars.similarity.range is {given!r}, which is no range: give lowest:highest, such as 0:5, or found"
+        ) from None
     return low, high
 
 
@@ -140,7 +158,9 @@ def components(pairs: Sequence[Pair]) -> dict[bytes, bytes]:
     return {key: root(key) for key in list(parents)}
 
 
-def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], list[Pair], list[Pair]]:
+def split(
+    pairs: Sequence[Pair], share: float, seed: int
+) -> tuple[list[Pair], list[Pair], list[Pair]]:
     """Pairs to train on, pairs held out, and pairs with a text on either side. No text is in both of the first two.
 
     Texts that hang together by pairs stay together. Where more than half of all pairs hang together, as where each text is paired with
@@ -157,7 +177,10 @@ def split(pairs: Sequence[Pair], share: float, seed: int) -> tuple[list[Pair], l
     units = {key: key if group in dense else group for key, group in together.items()}
     sizes = Counter(units.values())
     held_out: set[bytes] = set()
-    for unit in sorted(sizes, key=lambda unit: hashlib.blake2b(unit, digest_size=8, salt=str(seed).encode()).digest()):
+    for unit in sorted(
+        sizes,
+        key=lambda unit: hashlib.blake2b(unit, digest_size=8, salt=str(seed).encode()).digest(),
+    ):
         if sum(sizes[other] for other in held_out) >= share * len(together):
             break
         held_out.add(unit)

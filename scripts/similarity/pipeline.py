@@ -25,9 +25,13 @@ def load(name: str, what: str) -> Language:
         with contextlib.redirect_stderr(None):
             return spacy.load(name)
     except OSError:
-        raise ValueError(f"no {what} called {name!r}: give a folder or an installed pipeline, or make it first") from None
+        raise ValueError(
+            f"no {what} called {name!r}: give a folder or an installed pipeline, or make it first"
+        ) from None
     except Exception as error:  # damaged files raise what their readers raise
-        raise ValueError(f"{name} can't be loaded, make or install it again ({type(error).__name__}: {str(error)[:200]})") from error
+        raise ValueError(
+            f"{name} can't be loaded, make or install it again ({type(error).__name__}: {str(error)[:200]})"
+        ) from error
 
 
 def describe_vectors(name: str) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from spacy.cli._util import parse_config_overrides
 
 from scripts import plots
 from scripts.corpus import Skipped, load_nlp, read_docs, write_docs
-from scripts.files import digest, new_folder, one_line_errors, progress_bar, restore_folder, write_json, write_jsonl
+from scripts.files import (
+    digest,
+    new_folder,
+    one_line_errors,
+    progress_bar,
+    restore_folder,
+    write_json,
+    write_jsonl,
+)
 from scripts.textcat import baseline as linear
 from scripts.textcat import compare as comparing
 from scripts.textcat import evaluate as evaluating
@@ -25,10 +33,19 @@ from scripts.textcat.labelled import Labelled, read_labelled
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-Corpus = Annotated[Path, typer.Argument(help="folder with train.spacy, dev.spacy, test.spacy and split.json")]
-Code = Annotated[list[Path], typer.Option(help="file with registered functions; give it again for more")]
+Corpus = Annotated[
+    Path, typer.Argument(help="folder with train.spacy, dev.spacy, test.spacy and split.json")
+]
+Code = Annotated[
+    list[Path], typer.Option(help="file with registered functions; give it again for more")
+]
 Seed = Annotated[int, typer.Option(help="for the draws")]
-Wanted = Annotated[float, typer.Option(help="share of the accepted texts that must be right, for the threshold", min=0, max=1)]
+Wanted = Annotated[
+    float,
+    typer.Option(
+        help="share of the accepted texts that must be right, for the threshold", min=0, max=1
+    ),
+]
 ANY_SETTING = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -37,11 +54,22 @@ ANY_SETTING = {"allow_extra_args": True, "ignore_unknown_options": True}
 def corpus(
     output: Corpus,
     texts: Annotated[Path, typer.Option(help="labelled texts to train on, and to draw from")],
-    dev: Annotated[Path, typer.Option(help="labelled texts to choose by; an empty file to draw them")],
-    test: Annotated[Path, typer.Option(help="labelled texts to score by; an empty file to draw them")],
-    labels: Annotated[splitting.Labels, typer.Option(help="one label a text (single), any number (multi), or auto")] = "auto",
-    balance: Annotated[splitting.Balance, typer.Option(help="what to do about labels with more texts than others")] = "none",
-    share: Annotated[float, typer.Option(help="share of the texts to draw for dev, and for test")] = 0.15,
+    dev: Annotated[
+        Path, typer.Option(help="labelled texts to choose by; an empty file to draw them")
+    ],
+    test: Annotated[
+        Path, typer.Option(help="labelled texts to score by; an empty file to draw them")
+    ],
+    labels: Annotated[
+        splitting.Labels,
+        typer.Option(help="one label a text (single), any number (multi), or auto"),
+    ] = "auto",
+    balance: Annotated[
+        splitting.Balance, typer.Option(help="what to do about labels with more texts than others")
+    ] = "none",
+    share: Annotated[
+        float, typer.Option(help="share of the texts to draw for dev, and for test")
+    ] = 0.15,
     text_field: Annotated[str, typer.Option(help="key or column of the text")] = "text",
     label_field: Annotated[str, typer.Option(help="key or column of the label")] = "label",
     encoding: Annotated[str, typer.Option(help="of CSV files and folders for each class")] = "utf8",
@@ -56,9 +84,13 @@ def corpus(
 
     def read(path: Path) -> list[Labelled]:
         fields = {"text_field": text_field, "label_field": label_field, "encoding": encoding}
-        return splitting.readable(read_labelled(path, skipped if skip_bad else None, **fields), nlp, skipped)
+        return splitting.readable(
+            read_labelled(path, skipped if skip_bad else None, **fields), nlp, skipped
+        )
 
-    made = splitting.split(read(texts), read(dev), read(test), labels=labels, shares=(share, share), seed=seed)
+    made = splitting.split(
+        read(texts), read(dev), read(test), labels=labels, shares=(share, share), seed=seed
+    )
     told = splitting.summary(made)
     weights = splitting.balance(made, balance, seed)
     for name, part in made.parts.items():
@@ -66,7 +98,9 @@ def corpus(
     write_jsonl(output / "skipped.jsonl", skipped.records)
     told |= {"balance": balance, "weights": weights, "seed": seed, "skipped": skipped.counts()}
     write_json(output / "split.json", told)
-    print(f"{len(made.labels)} labels, {'one a text' if made.exclusive else 'any number a text'}: {', '.join(made.labels)}")
+    print(
+        f"{len(made.labels)} labels, {'one a text' if made.exclusive else 'any number a text'}: {', '.join(made.labels)}"
+    )
     for name in splitting.PARTS:
         print(f"{name}: {told[name]['texts']} texts {told[name]['labels']}")
     if balance != "none":
@@ -79,7 +113,9 @@ def corpus(
 @one_line_errors
 def train(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="for spacy train; further options override its settings")],
+    config: Annotated[
+        Path, typer.Argument(help="for spacy train; further options override its settings")
+    ],
     folder: Annotated[Path, typer.Argument(help="gets pipeline, log.jsonl and train.json")],
     corpus: Corpus,
     code: Code,
@@ -88,7 +124,11 @@ def train(
     """Train one variant by `spacy train`."""
     training.import_code(code)
     paths = {f"paths.{name}": str(corpus / f"{name}.spacy") for name in ("train", "dev")}
-    settings = {**training.overrides(_split_of(corpus)), **paths, **parse_config_overrides(context.args)}
+    settings = {
+        **training.overrides(_split_of(corpus)),
+        **paths,
+        **parse_config_overrides(context.args),
+    }
     seconds = training.train(config, folder, settings, gpu_id)
     print(f"{folder / 'pipeline'}: trained in {seconds:.0f} s")
 
@@ -102,7 +142,10 @@ def _split_of(corpus: Path) -> dict[str, Any]:
 
 def _parts_of(corpus: Path) -> tuple[dict[str, Any], dict[str, evaluating.Part]]:
     split, vocab = _split_of(corpus), spacy.blank("xx")
-    return split, {name: evaluating.to_part(list(read_docs(corpus / f"{name}.spacy", vocab)), split["labels"]) for name in splitting.PARTS}
+    return split, {
+        name: evaluating.to_part(list(read_docs(corpus / f"{name}.spacy", vocab)), split["labels"])
+        for name in splitting.PARTS
+    }
 
 
 def _write(folder: Path, metrics: dict[str, Any], name: str) -> None:
@@ -113,7 +156,11 @@ def _write(folder: Path, metrics: dict[str, Any], name: str) -> None:
 
 @app.command()
 @one_line_errors
-def baseline(corpus: Corpus, folder: Annotated[Path, typer.Argument(help="gets metrics.json")], accept: Wanted = 0.9) -> None:
+def baseline(
+    corpus: Corpus,
+    folder: Annotated[Path, typer.Argument(help="gets metrics.json")],
+    accept: Wanted = 0.9,
+) -> None:
     """Train and score tf-idf + logistic regression on the same texts."""
     split, parts = _parts_of(corpus)
     labels, exclusive = split["labels"], split["exclusive"]
@@ -122,55 +169,104 @@ def baseline(corpus: Corpus, folder: Annotated[Path, typer.Argument(help="gets m
     model, strength = linear.choose(train, dev, labels, exclusive, split["balance"] == "weights")
     seconds = time.perf_counter() - start
     metrics = evaluating.evaluate(
-        lambda texts: linear.predict(model, texts, len(labels)), parts["dev"], parts["test"], labels, exclusive, accept
+        lambda texts: linear.predict(model, texts, len(labels)),
+        parts["dev"],
+        parts["test"],
+        labels,
+        exclusive,
+        accept,
     )
     size = len(pickle.dumps(model)) / 1e6
-    _write(folder, {**metrics, "train_seconds": round(seconds, 1), "megabytes": size, "gpu": False, "C": strength}, "baseline")
+    _write(
+        folder,
+        {
+            **metrics,
+            "train_seconds": round(seconds, 1),
+            "megabytes": size,
+            "gpu": False,
+            "C": strength,
+        },
+        "baseline",
+    )
 
 
 @app.command()
 @one_line_errors
-def evaluate(folder: Annotated[Path, typer.Argument(help="what train made")], corpus: Corpus, code: Code, accept: Wanted = 0.9) -> None:
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="what train made")],
+    corpus: Corpus,
+    code: Code,
+    accept: Wanted = 0.9,
+) -> None:
     """Score one variant: by label, calibration, threshold, speed and size."""
     restore_folder(folder / "pipeline")
     if not (folder / "pipeline").exists() or not (folder / "train.json").exists():
-        raise ValueError(f"{folder / 'pipeline'} does not exist: run textcat-{folder.name}-train first")
+        raise ValueError(
+            f"{folder / 'pipeline'} does not exist: run textcat-{folder.name}-train first"
+        )
     training.import_code(code)
     split, parts = _parts_of(corpus)
     took = srsly.read_json(folder / "train.json")
     if took["gpu"]:
         spacy.require_gpu()
     predict = evaluating.predictor(spacy.load(folder / "pipeline"), split["labels"])
-    metrics = evaluating.evaluate(predict, parts["dev"], parts["test"], split["labels"], split["exclusive"], accept)
+    metrics = evaluating.evaluate(
+        predict, parts["dev"], parts["test"], split["labels"], split["exclusive"], accept
+    )
     size = evaluating.folder_size(folder / "pipeline") / 1e6
-    _write(folder, {**metrics, "train_seconds": took["seconds"], "megabytes": size, "gpu": took["gpu"]}, folder.name)
+    _write(
+        folder,
+        {**metrics, "train_seconds": took["seconds"], "megabytes": size, "gpu": took["gpu"]},
+        folder.name,
+    )
 
 
 @app.command()
 @one_line_errors
 def compare(
     folder: Annotated[Path, typer.Argument(help="training folder of the workflow")],
-    ship: Annotated[str, typer.Option(help="the variant that becomes FOLDER/pipeline; auto for the best on dev")] = "auto",
+    ship: Annotated[
+        str, typer.Option(help="the variant that becomes FOLDER/pipeline; auto for the best on dev")
+    ] = "auto",
 ) -> None:
     """All variants that are trained, and the baseline, in one table; the best becomes FOLDER/pipeline."""
-    metrics = {path.parent.name: srsly.read_json(path) for path in sorted(folder.glob("*/metrics.json"))}
+    metrics = {
+        path.parent.name: srsly.read_json(path) for path in sorted(folder.glob("*/metrics.json"))
+    }
     rows = {name: comparing.row(values) for name, values in metrics.items()}
     chosen = comparing.choose(rows, ship)
     comparing.print_table(rows)
-    plots.save(comparing.draw(rows, "Text classification: variants beside the baseline"), folder / "scores.png")
+    plots.save(
+        comparing.draw(rows, "Text classification: variants beside the baseline"),
+        folder / "scores.png",
+    )
     with new_folder(folder / "pipeline", marker="meta.json") as copy:
         shutil.copytree(folder / chosen / "pipeline", copy, dirs_exist_ok=True)
-    write_json(folder / "metrics.json", {**metrics[chosen], "variant": chosen, "variants": rows, "below_baseline": comparing.losers(rows)})
-    print(f"{folder / 'pipeline'}: {comparing.NAMES.get(chosen, chosen)} ({'best on dev' if ship == 'auto' else 'vars.textcat.ship'})")
+    write_json(
+        folder / "metrics.json",
+        {
+            **metrics[chosen],
+            "variant": chosen,
+            "variants": rows,
+            "below_baseline": comparing.losers(rows),
+        },
+    )
+    print(
+        f"{folder / 'pipeline'}: {comparing.NAMES.get(chosen, chosen)} ({'best on dev' if ship == 'auto' else 'vars.textcat.ship'})"
+    )
 
 
 @app.command(context_settings=ANY_SETTING)
 @one_line_errors
 def folds(
     context: typer.Context,
-    folder: Annotated[Path, typer.Argument(help="gets metrics.json; a fold that is done is not done again")],
+    folder: Annotated[
+        Path, typer.Argument(help="gets metrics.json; a fold that is done is not done again")
+    ],
     texts: Annotated[Path, typer.Option(help="labelled texts")],
-    variants: Annotated[str, typer.Option(help="of baseline, bow, cnn, vectors, keras, torch, trf; apart by commas")],
+    variants: Annotated[
+        str, typer.Option(help="of baseline, bow, cnn, vectors, keras, torch, trf; apart by commas")
+    ],
     code: Code,
     n_folds: Annotated[int, typer.Option(help="parts, each of which is the test once", min=2)] = 10,
     first: Annotated[int, typer.Option(help="folds to do of them", min=1)] = 10,
@@ -181,20 +277,34 @@ def folds(
     """Cross-validate variants on one corpus; settings of the training may follow."""
     nlp, skipped = load_nlp(lang), Skipped()
     read = splitting.readable(read_labelled(texts, encoding=encoding), nlp, skipped)
-    settings = {"texts": digest("".join(text.text for text in read).encode()), "n_folds": n_folds, "seed": seed, "others": context.args}
+    settings = {
+        "texts": digest("".join(text.text for text in read).encode()),
+        "n_folds": n_folds,
+        "seed": seed,
+        "others": context.args,
+    }
     folding.fresh(folder, settings)
     own = ["--nlp.lang", lang, "--system.seed", str(seed), *context.args]
     names = [name.strip() for name in variants.split(",") if name.strip()]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     with progress_bar("folds", min(first, n_folds) * len(names), "training") as bar:
-        for number, made in enumerate(itertools.islice(folding.make_folds(read, n_folds, seed), first)):
+        for number, made in enumerate(
+            itertools.islice(folding.make_folds(read, n_folds, seed), first)
+        ):
             corpus = folder / str(number) / "corpus"
             for name, part in made.parts.items():
                 write_docs(corpus / f"{name}.spacy", splitting.to_docs(part, made, nlp))
-            write_json(corpus / "split.json", {**splitting.summary(made), "balance": "none", "weights": {}})
+            write_json(
+                corpus / "split.json", {**splitting.summary(made), "balance": "none", "weights": {}}
+            )
             for name in names:
-                results[name].append(folding.run_variant(name, folder / str(number) / name, corpus, code, own))
-                print(f"fold {number + 1}, {name}: accuracy {100 * results[name][-1]['accuracy']:.1f}", flush=True)
+                results[name].append(
+                    folding.run_variant(name, folder / str(number) / name, corpus, code, own)
+                )
+                print(
+                    f"fold {number + 1}, {name}: accuracy {100 * results[name][-1]['accuracy']:.1f}",
+                    flush=True,
+                )
                 bar.update()
     told = folding.summary(results)
     folding.print_table(told, n_folds)

@@ -13,7 +13,9 @@ from scripts.textcat.scores import Gold, Scores, score
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of C, the inverse of the regularisation
 
 
-def fit(texts: Sequence[str], gold: Gold, exclusive: bool, strength: float, balanced: bool) -> Pipeline:
+def fit(
+    texts: Sequence[str], gold: Gold, exclusive: bool, strength: float, balanced: bool
+) -> Pipeline:
     """Logistic regression on tf-idf weights of words and pairs of words.
 
     Args:
@@ -23,8 +25,12 @@ def fit(texts: Sequence[str], gold: Gold, exclusive: bool, strength: float, bala
         strength: C of the regression.
         balanced: whether each label counts as much as another.
     """
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]+")
-    linear = LogisticRegression(C=strength, max_iter=1_000, class_weight="balanced" if balanced else None)
+    words = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]+"
+    )
+    linear = LogisticRegression(
+        C=strength, max_iter=1_000, class_weight="balanced" if balanced else None
+    )
     model = make_pipeline(words, linear if exclusive else OneVsRestClassifier(linear))
     return model.fit(texts, gold.argmax(axis=1) if exclusive else gold.astype(int))
 
@@ -38,12 +44,18 @@ def predict(model: Pipeline, texts: Sequence[str], n_labels: int) -> Scores:
 
 
 def choose(
-    train: tuple[Sequence[str], Gold], dev: tuple[Sequence[str], Gold], labels: Sequence[str], exclusive: bool, balanced: bool
+    train: tuple[Sequence[str], Gold],
+    dev: tuple[Sequence[str], Gold],
+    labels: Sequence[str],
+    exclusive: bool,
+    balanced: bool,
 ) -> tuple[Pipeline, float]:
     """(model, its C): the strength of regularisation with the best macro F on dev."""
     models = {strength: fit(*train, exclusive, strength, balanced) for strength in STRENGTHS}
     macro = {
-        strength: score(dev[1], predict(model, dev[0], len(labels)), labels, exclusive)["cats_macro_f"]
+        strength: score(dev[1], predict(model, dev[0], len(labels)), labels, exclusive)[
+            "cats_macro_f"
+        ]
         for strength, model in models.items()
     }
     best = max(STRENGTHS, key=lambda strength: macro[strength])

@@ -26,8 +26,17 @@ NAMES = {
 
 def row(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """What the table holds of one variant's metrics.json."""
-    keys = ("cats_macro_f", "cats_macro_f_interval", "accuracy", "accuracy_interval", "dev_cats_macro_f")
-    return {key: metrics[key] for key in (*keys, "train_seconds", "texts_per_second", "megabytes", "test_texts", "gpu")}
+    keys = (
+        "cats_macro_f",
+        "cats_macro_f_interval",
+        "accuracy",
+        "accuracy_interval",
+        "dev_cats_macro_f",
+    )
+    return {
+        key: metrics[key]
+        for key in (*keys, "train_seconds", "texts_per_second", "megabytes", "test_texts", "gpu")
+    }
 
 
 def losers(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -46,8 +55,14 @@ def choose(rows: Mapping[str, Mapping[str, Any]], wanted: str) -> str:
     if not trained:
         raise ValueError("no variant is trained: run a workflow such as textcat first")
     if wanted != "auto" and wanted not in trained:
-        raise ValueError(f"vars.textcat.ship is {wanted}, which is not trained: there is {', '.join(trained)}, or auto")
-    return wanted if wanted != "auto" else max(trained, key=lambda name: rows[name]["dev_cats_macro_f"])
+        raise ValueError(
+            f"vars.textcat.ship is {wanted}, which is not trained: there is {', '.join(trained)}, or auto"
+        )
+    return (
+        wanted
+        if wanted != "auto"
+        else max(trained, key=lambda name: rows[name]["dev_cats_macro_f"])
+    )
 
 
 def print_table(rows: Mapping[str, Mapping[str, Any]]) -> None:
@@ -61,7 +76,15 @@ def print_table(rows: Mapping[str, Mapping[str, Any]]) -> None:
         interval = " - ".join(percent(value) for value in values["cats_macro_f_interval"])
         took = f"{values['train_seconds']:.1f}{' (GPU)' if values['gpu'] else ''}"
         speed, size = f"{values['texts_per_second']:,.0f}", f"{values['megabytes']:.1f}"
-        table.add_row(NAMES.get(name, name), percent(values["cats_macro_f"]), interval, percent(values["accuracy"]), took, speed, size)
+        table.add_row(
+            NAMES.get(name, name),
+            percent(values["cats_macro_f"]),
+            interval,
+            percent(values["accuracy"]),
+            took,
+            speed,
+            size,
+        )
     out.print(table)
     for name in losers(rows):
         out.print(f"{NAMES.get(name, name)} has a lower macro F than the baseline: do not ship it")
@@ -75,11 +98,23 @@ def draw(rows: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     errors = np.abs(ends.T - np.asarray(values))
     figure, axes = plt.subplots(figsize=(8, 0.5 * len(names) + 1.4))
     colours = [plots.COLOURS[0] if name == BASELINE else plots.COLOURS[1] for name in names]
-    axes.barh([NAMES.get(name, name) for name in names], values, color=colours, xerr=errors, ecolor="black", error_kw={"linewidth": 0.8})
+    axes.barh(
+        [NAMES.get(name, name) for name in names],
+        values,
+        color=colours,
+        xerr=errors,
+        ecolor="black",
+        error_kw={"linewidth": 0.8},
+    )
     for place, value in enumerate(values):
         axes.text(1, place, f"{value:.1f}", va="center", color="white", fontsize=10)
     if BASELINE in rows:
-        axes.axvline(100 * rows[BASELINE]["cats_macro_f"], color=plots.COLOURS[0], linewidth=1, linestyle="--")
+        axes.axvline(
+            100 * rows[BASELINE]["cats_macro_f"],
+            color=plots.COLOURS[0],
+            linewidth=1,
+            linestyle="--",
+        )
     axes.set(xlabel="macro F on test, %, with 95% intervals", xlim=(0, 102))
     axes.set_title(title, loc="left")
     return figure

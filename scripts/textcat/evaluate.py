@@ -33,9 +33,13 @@ class Part:
 
 def to_part(docs: Sequence[Doc], labels: Sequence[str]) -> Part:
     """Docs with cats as arrays."""
-    gold = np.asarray([[doc.cats.get(label, 0.0) >= 0.5 for label in labels] for doc in docs], dtype=bool)
+    gold = np.asarray(
+        [[doc.cats.get(label, 0.0) >= 0.5 for label in labels] for doc in docs], dtype=bool
+    )
     known = np.asarray([[label in doc.cats for label in labels] for doc in docs], dtype=bool)
-    return Part([doc.text for doc in docs], gold.reshape(-1, len(labels)), known.reshape(-1, len(labels)))
+    return Part(
+        [doc.text for doc in docs], gold.reshape(-1, len(labels)), known.reshape(-1, len(labels))
+    )
 
 
 def predictor(nlp: Language, labels: Sequence[str]) -> Predict:
@@ -44,9 +48,13 @@ def predictor(nlp: Language, labels: Sequence[str]) -> Predict:
     Raises:
         ValueError: "the pipeline gives no scores for ...", when it was trained on other labels.
     """
-    missing = sorted(set(labels) - {label for name in nlp.pipe_names for label in nlp.pipe_labels.get(name, [])})
+    missing = sorted(
+        set(labels) - {label for name in nlp.pipe_names for label in nlp.pipe_labels.get(name, [])}
+    )
     if missing:
-        raise ValueError(f"the pipeline gives no scores for {', '.join(missing)}: train it on this corpus")
+        raise ValueError(
+            f"the pipeline gives no scores for {', '.join(missing)}: train it on this corpus"
+        )
 
     def predict(texts: Sequence[str]) -> Scores:
         found = [[doc.cats[label] for label in labels] for doc in nlp.pipe(texts)]
@@ -64,7 +72,9 @@ def speed(predict: Predict, texts: Sequence[str]) -> float:
     return n_texts / seconds
 
 
-def evaluate(predict: Predict, dev: Part, test: Part, labels: Sequence[str], exclusive: bool, wanted: float) -> dict[str, Any]:
+def evaluate(
+    predict: Predict, dev: Part, test: Part, labels: Sequence[str], exclusive: bool, wanted: float
+) -> dict[str, Any]:
     """Metrics of one variant.
 
     Args:
@@ -93,16 +103,30 @@ def evaluate(predict: Predict, dev: Part, test: Part, labels: Sequence[str], exc
     }
 
 
-def _thresholds(dev: Part, test: Part, found: dict[str, Scores], labels: Sequence[str], exclusive: bool, wanted: float) -> Any:
+def _thresholds(
+    dev: Part,
+    test: Part,
+    found: dict[str, Scores],
+    labels: Sequence[str],
+    exclusive: bool,
+    wanted: float,
+) -> Any:
     """One threshold on the highest score, or one for each label; chosen on dev, with what it does on test."""
     if exclusive:
         threshold = scoring.least_threshold(dev.gold, found["dev"], wanted)
         told = {"wanted": wanted, "threshold": threshold}
-        return told if threshold is None else {**told, "test": scoring.above(test.gold, found["test"], threshold)}
+        return (
+            told
+            if threshold is None
+            else {**told, "test": scoring.above(test.gold, found["test"], threshold)}
+        )
     chosen = scoring.best_thresholds(dev.gold, found["dev"])
     shifted = found["test"] >= np.asarray(chosen)
     by_label = scoring.score(test.gold, shifted.astype(float), labels, False, test.known)
-    per_type = {label: {"threshold": value, **by_label["cats_f_per_type"][label]} for label, value in zip(labels, chosen)}
+    per_type = {
+        label: {"threshold": value, **by_label["cats_f_per_type"][label]}
+        for label, value in zip(labels, chosen)
+    }
     return {"per_label": per_type, "cats_macro_f": by_label["cats_macro_f"]}
 
 
@@ -114,7 +138,11 @@ def _curve(test: Part, found: Scores, exclusive: bool) -> list[dict[str, float]]
     predicted = {value: scoring.decide(found, False, value) & test.known for value in grid}
     hits = {value: (made & test.gold).sum() for value, made in predicted.items()}
     return [
-        {"threshold": value, "p": hits[value] / max(made.sum(), 1), "r": hits[value] / max(test.gold.sum(), 1)}
+        {
+            "threshold": value,
+            "p": hits[value] / max(made.sum(), 1),
+            "r": hits[value] / max(test.gold.sum(), 1),
+        }
         for value, made in predicted.items()
     ]
 
@@ -135,15 +163,25 @@ def print_report(name: str, metrics: dict[str, Any]) -> None:
     table.add_row("macro", *(percent(metrics[f"cats_macro_{key}"]) for key in "prf"))
     out.print(table)
     low, high = metrics["accuracy_interval"]
-    out.print(f"accuracy {percent(metrics['accuracy'])} (95% interval {percent(low)} - {percent(high)})")
+    out.print(
+        f"accuracy {percent(metrics['accuracy'])} (95% interval {percent(low)} - {percent(high)})"
+    )
     told = metrics["calibration"]
-    out.print(f"calibration: a score is off by {percent(told['ece'])} points on average (ECE); Brier {told['brier']:.3f}")
+    out.print(
+        f"calibration: a score is off by {percent(told['ece'])} points on average (ECE); Brier {told['brier']:.3f}"
+    )
     chosen = metrics["thresholds"]
     if not metrics["exclusive"]:
-        values = ", ".join(f"{label} {row['threshold']:.2f}" for label, row in chosen["per_label"].items())
-        out.print(f"thresholds with the best F on dev: {values}; with them macro F {percent(chosen['cats_macro_f'])}")
+        values = ", ".join(
+            f"{label} {row['threshold']:.2f}" for label, row in chosen["per_label"].items()
+        )
+        out.print(
+            f"thresholds with the best F on dev: {values}; with them macro F {percent(chosen['cats_macro_f'])}"
+        )
     elif chosen["threshold"] is None:
-        out.print(f"no threshold makes {percent(chosen['wanted'])}% of the accepted dev texts right")
+        out.print(
+            f"no threshold makes {percent(chosen['wanted'])}% of the accepted dev texts right"
+        )
     else:
         got = chosen["test"]
         out.print(
@@ -156,19 +194,38 @@ def draw(metrics: dict[str, Any], title: str) -> Figure:
     """How often a score is right, and what a threshold does."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     bins = metrics["calibration"]["bins"]
-    left.plot([0, 1], [0, 1], color=plots.COLOURS[0], linewidth=1, linestyle="--", label="as it should be")
+    left.plot(
+        [0, 1], [0, 1], color=plots.COLOURS[0], linewidth=1, linestyle="--", label="as it should be"
+    )
     most = max(row["decisions"] for row in bins)
     sizes = [20 + 180 * row["decisions"] / most for row in bins]
-    left.scatter([row["score"] for row in bins], [row["right"] for row in bins], sizes, plots.COLOURS[1], label="larger: more texts")
+    left.scatter(
+        [row["score"] for row in bins],
+        [row["right"] for row in bins],
+        sizes,
+        plots.COLOURS[1],
+        label="larger: more texts",
+    )
     left.set(xlabel="score", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.05))
-    left.set_title(f"{title}: calibration (ECE {percent(metrics['calibration']['ece'])})", loc="left", fontsize=11)
+    left.set_title(
+        f"{title}: calibration (ECE {percent(metrics['calibration']['ece'])})",
+        loc="left",
+        fontsize=11,
+    )
     left.legend(frameon=False, loc="upper left")
     keys = ("coverage", "accuracy") if metrics["exclusive"] else ("p", "r")
-    names = {"coverage": "texts above it", "accuracy": "of those right", "p": "precision", "r": "recall"}
+    names = {
+        "coverage": "texts above it",
+        "accuracy": "of those right",
+        "p": "precision",
+        "r": "recall",
+    }
     rows = metrics["curve"]
     for key, colour in zip(keys, plots.COLOURS[1:]):
         values = [np.nan if row[key] is None else 100 * row[key] for row in rows]
-        right.plot([row["threshold"] for row in rows], values, color=colour, label=f"{names[key]}, %")
+        right.plot(
+            [row["threshold"] for row in rows], values, color=colour, label=f"{names[key]}, %"
+        )
     right.set(xlabel="threshold on the score", ylim=(0, 105))
     right.set_title("what a threshold does", loc="left", fontsize=11)
     right.legend(frameon=False, loc="lower left")

@@ -34,12 +34,16 @@ def make_folds(texts: Sequence[Labelled], n_folds: int, seed: int) -> Iterable[S
         raise ValueError(
             f"the label {rarest!r} has {kinds.count(rarest)} texts, fewer than folds ({n_folds}): give fewer by vars.textcat.folds"
         )
-    for rest, held_out in StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(kinds, kinds):
+    for rest, held_out in StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(
+        kinds, kinds
+    ):
         pool, test = ([unique[i] for i in part] for part in (rest, held_out))
         yield split(pool, [], test, labels="auto", shares=(0.1, 0.0), seed=seed)
 
 
-def run_variant(variant: str, folder: Path, corpus: Path, code: Sequence[Path], settings: Sequence[str]) -> dict[str, Any]:
+def run_variant(
+    variant: str, folder: Path, corpus: Path, code: Sequence[Path], settings: Sequence[str]
+) -> dict[str, Any]:
     """Train and score one variant on one fold, unless that is done. Returns its scores.
 
     Raises:
@@ -50,12 +54,23 @@ def run_variant(variant: str, folder: Path, corpus: Path, code: Sequence[Path], 
         own = [item for file in code for item in ("--code", str(file))]
         steps = [["baseline", str(corpus), str(folder)]]
         if variant != BASELINE:
-            train = ["train", f"configs/textcat_{variant}.cfg", str(folder), str(corpus), *own, *settings]
+            train = [
+                "train",
+                f"configs/textcat_{variant}.cfg",
+                str(folder),
+                str(corpus),
+                *own,
+                *settings,
+            ]
             steps = [train, ["evaluate", str(folder), str(corpus), *own]]
         for step in steps:
-            ran = subprocess.run([sys.executable, "-m", "scripts.textcat", *step], capture_output=True, text=True)
+            ran = subprocess.run(
+                [sys.executable, "-m", "scripts.textcat", *step], capture_output=True, text=True
+            )
             if ran.returncode:
-                raise ValueError(f"{variant}: {(ran.stderr.strip() or ran.stdout.strip()).splitlines()[-1]}")
+                raise ValueError(
+                    f"{variant}: {(ran.stderr.strip() or ran.stdout.strip()).splitlines()[-1]}"
+                )
         remove(folder / "pipeline")
     metrics = srsly.read_json(done)
     return {key: metrics[key] for key in KEYS}
@@ -75,7 +90,11 @@ def summary(results: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, A
     for variant, rows in results.items():
         values = {key: [row[key] for row in rows] for key in KEYS}
         told[variant] = {
-            key: {"mean": float(np.mean(found)), "sd": float(np.std(found, ddof=1)) if len(found) > 1 else 0.0, "values": found}
+            key: {
+                "mean": float(np.mean(found)),
+                "sd": float(np.std(found, ddof=1)) if len(found) > 1 else 0.0,
+                "values": found,
+            }
             for key, found in values.items()
         }
     return told
@@ -84,11 +103,19 @@ def summary(results: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, A
 def print_table(told: Mapping[str, Any], n_folds: int) -> None:
     """Print mean and spread of each variant."""
     n_done = len(next(iter(told.values()))["accuracy"]["values"])
-    table = Table(title=f"{n_done} of {n_folds} folds: mean, and standard deviation over folds", title_justify="left")
+    table = Table(
+        title=f"{n_done} of {n_folds} folds: mean, and standard deviation over folds",
+        title_justify="left",
+    )
     for column in ("variant", "accuracy", "±", "macro F", "±", "train s", "texts/s", "MB"):
         table.add_column(column, justify="left" if column == "variant" else "right")
     for variant, row in sorted(told.items(), key=lambda item: item[1]["accuracy"]["mean"]):
-        shares = [percent(row[key][of]) for key in ("accuracy", "cats_macro_f") for of in ("mean", "sd")]
-        costs = [f"{row[key]['mean']:,.{digits}f}" for key, digits in (("train_seconds", 0), ("texts_per_second", 0), ("megabytes", 1))]
+        shares = [
+            percent(row[key][of]) for key in ("accuracy", "cats_macro_f") for of in ("mean", "sd")
+        ]
+        costs = [
+            f"{row[key]['mean']:,.{digits}f}"
+            for key, digits in (("train_seconds", 0), ("texts_per_second", 0), ("megabytes", 1))
+        ]
         table.add_row(NAMES.get(variant, variant), *shares, *costs)
     console().print(table)

@@ -30,11 +30,19 @@ def decide(scores: Scores, exclusive: bool, threshold: float = 0.5) -> Gold:
     return scores >= threshold
 
 
-def _rates(hits: NDArray[Any], predicted: NDArray[Any], gold: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    return {"p": hits / np.maximum(predicted, 1), "r": hits / np.maximum(gold, 1), "f": 2 * hits / np.maximum(predicted + gold, 1)}
+def _rates(
+    hits: NDArray[Any], predicted: NDArray[Any], gold: NDArray[Any]
+) -> dict[str, NDArray[Any]]:
+    return {
+        "p": hits / np.maximum(predicted, 1),
+        "r": hits / np.maximum(gold, 1),
+        "f": 2 * hits / np.maximum(predicted + gold, 1),
+    }
 
 
-def score(gold: Gold, scores: Scores, labels: Sequence[str], exclusive: bool, known: Gold | None = None) -> dict[str, Any]:
+def score(
+    gold: Gold, scores: Scores, labels: Sequence[str], exclusive: bool, known: Gold | None = None
+) -> dict[str, Any]:
     """Precision, recall, F and AUC by label and as a macro mean, accuracy, and how far they may be off.
 
     Args:
@@ -54,7 +62,9 @@ def score(gold: Gold, scores: Scores, labels: Sequence[str], exclusive: bool, kn
     counts = (predicted & gold, predicted, gold)
     by_label = _rates(*(part.sum(axis=0) for part in counts))
     micro = _rates(*(np.asarray([part.sum()]) for part in counts))
-    draws = np.random.default_rng(0).multinomial(len(gold), np.full(len(gold), 1 / len(gold)), RESAMPLES)
+    draws = np.random.default_rng(0).multinomial(
+        len(gold), np.full(len(gold), 1 / len(gold)), RESAMPLES
+    )
     macro_draws = _rates(*(draws @ part for part in counts))["f"].mean(axis=1)
     auc = [_auc(gold[known[:, i], i], scores[known[:, i], i]) for i in range(len(labels))]
     macro_auc = float(np.mean([value for value in auc if value is not None] or [0.0]))
@@ -64,7 +74,9 @@ def score(gold: Gold, scores: Scores, labels: Sequence[str], exclusive: bool, kn
         **{f"cats_micro_{key}": float(micro[key][0]) for key in "prf"},
         **{f"cats_macro_{key}": float(by_label[key].mean()) for key in "prf"},
         "cats_macro_auc": macro_auc,
-        "cats_f_per_type": {label: {key: float(by_label[key][i]) for key in "prf"} for i, label in enumerate(labels)},
+        "cats_f_per_type": {
+            label: {key: float(by_label[key][i]) for key in "prf"} for i, label in enumerate(labels)
+        },
         "cats_auc_per_type": dict(zip(labels, auc)),
         "cats_macro_f_interval": middle(macro_draws),
         "accuracy": float(right.mean()),
@@ -101,7 +113,11 @@ def calibration(gold: Gold, scores: Scores, exclusive: bool) -> dict[str, Any]:
         bins.append({"decisions": int(within.sum()), "score": mean, "right": share})
         gap += within.mean() * abs(mean - share)
     squares = (scores - gold) ** 2
-    return {"ece": float(gap), "brier": float(squares.sum(axis=1).mean() if exclusive else squares.mean()), "bins": bins}
+    return {
+        "ece": float(gap),
+        "brier": float(squares.sum(axis=1).mean() if exclusive else squares.mean()),
+        "bins": bins,
+    }
 
 
 def coverage(gold: Gold, scores: Scores) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -113,7 +129,9 @@ def coverage(gold: Gold, scores: Scores) -> tuple[NDArray[Any], NDArray[Any], ND
     confidence, right = scores.max(axis=1), gold[np.arange(len(gold)), scores.argmax(axis=1)]
     order = np.argsort(-confidence, kind="stable")
     n_taken = np.arange(1, len(order) + 1)
-    last = np.append(np.diff(confidence[order]) != 0, True)  # texts with the same score are taken together
+    last = np.append(
+        np.diff(confidence[order]) != 0, True
+    )  # texts with the same score are taken together
     steps = [confidence[order], n_taken / len(order), np.cumsum(right[order]) / n_taken]
     thresholds, shares, accuracies = (values[last][::-1] for values in steps)
     return thresholds, shares, accuracies
@@ -130,7 +148,10 @@ def above(gold: Gold, scores: Scores, threshold: float) -> dict[str, float | Non
     """Share of texts whose highest score reaches a threshold, and the share of those that are right."""
     taken = scores.max(axis=1) >= threshold
     right = gold[np.arange(len(gold)), scores.argmax(axis=1)]
-    return {"coverage": float(taken.mean()), "accuracy": float(right[taken].mean()) if taken.any() else None}
+    return {
+        "coverage": float(taken.mean()),
+        "accuracy": float(right[taken].mean()) if taken.any() else None,
+    }
 
 
 def best_thresholds(gold: Gold, scores: Scores) -> list[float]:

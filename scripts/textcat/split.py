@@ -47,7 +47,13 @@ def readable(texts: Iterable[Labelled], nlp: Language, skipped: Skipped) -> list
 
 
 def split(
-    pool: Sequence[Labelled], dev: Sequence[Labelled], test: Sequence[Labelled], *, labels: Labels, shares: tuple[float, float], seed: int
+    pool: Sequence[Labelled],
+    dev: Sequence[Labelled],
+    test: Sequence[Labelled],
+    *,
+    labels: Labels,
+    shares: tuple[float, float],
+    seed: int,
 ) -> Split:
     """Make the three parts.
 
@@ -65,7 +71,11 @@ def split(
     """
     if not pool:
         raise ValueError("no text to train on: the file holds no labelled text that can be read")
-    exclusive = all(len(text.labels) == 1 for text in (*pool, *dev, *test)) if labels == "auto" else labels == "single"
+    exclusive = (
+        all(len(text.labels) == 1 for text in (*pool, *dev, *test))
+        if labels == "auto"
+        else labels == "single"
+    )
     counts: Counter[str] = Counter()
     held_out = {text_key(text.text) for text in (*dev, *test)}
     kept = _without_duplicates(pool, held_out, counts)
@@ -81,7 +91,9 @@ def split(
     return Split(parts, names, exclusive, dict(counts))
 
 
-def _without_duplicates(pool: Sequence[Labelled], held_out: set[bytes], counts: Counter[str]) -> list[Labelled]:
+def _without_duplicates(
+    pool: Sequence[Labelled], held_out: set[bytes], counts: Counter[str]
+) -> list[Labelled]:
     """One text of each that occurs more than once, none of those that dev or test hold, none with contradicting labels."""
     groups: dict[bytes, list[Labelled]] = defaultdict(list)
     for text in pool:
@@ -98,14 +110,20 @@ def _without_duplicates(pool: Sequence[Labelled], held_out: set[bytes], counts: 
     return kept
 
 
-def _check(kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[str], exclusive: bool) -> None:
+def _check(
+    kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[str], exclusive: bool
+) -> None:
     found = Counter(label for text in kept for label in text.labels)
     if len(names) == 1 and (exclusive or found[names[0]] == len(kept)):
-        raise ValueError(f"all texts have the label {names[0]!r}: a classifier needs at least two, or texts without it ({{}} in cats)")
+        raise ValueError(
+            f"all texts have the label {names[0]!r}: a classifier needs at least two, or texts without it ({{}} in cats)"
+        )
     for text in held_out:
         for label in text.cats:
             if label not in names:
-                raise ValueError(f"{text.file}:{text.line}: the label {label!r} never occurs in training: it has {', '.join(names)}")
+                raise ValueError(
+                    f"{text.file}:{text.line}: the label {label!r} never occurs in training: it has {', '.join(names)}"
+                )
     for text in (*kept, *held_out) if exclusive else ():
         if len(text.labels) != 1:
             raise ValueError(
@@ -113,13 +131,17 @@ def _check(kept: Sequence[Labelled], held_out: Sequence[Labelled], names: list[s
             )
     for label in names:
         if found[label] < FEWEST:
-            raise ValueError(f"the label {label!r} has {found[label]} text to train on: give at least {FEWEST}, or leave it out")
+            raise ValueError(
+                f"the label {label!r} has {found[label]} text to train on: give at least {FEWEST}, or leave it out"
+            )
 
 
 def _draw(texts: list[Labelled], size: float, seed: int) -> tuple[list[Labelled], list[Labelled]]:
     """(rest, drawn): a share with the same mix of labels; a text with several counts as one of its rarest, a label's only text stays."""
     found = Counter(label for text in texts for label in text.labels)
-    strata = [min(text.labels, key=lambda label: (found[label], label), default="") for text in texts]
+    strata = [
+        min(text.labels, key=lambda label: (found[label], label), default="") for text in texts
+    ]
     n_texts = Counter(strata)
     drawable = [i for i, stratum in enumerate(strata) if n_texts[stratum] >= FEWEST]
     n_strata = len({strata[i] for i in drawable})
@@ -128,9 +150,13 @@ def _draw(texts: list[Labelled], size: float, seed: int) -> tuple[list[Labelled]
         raise ValueError(
             f"too few texts to draw some of each label: {len(texts)}: label more, or give vars.textcat.dev and vars.textcat.test"
         )
-    _, drawn = train_test_split(drawable, test_size=n_drawn, random_state=seed, stratify=[strata[i] for i in drawable])
+    _, drawn = train_test_split(
+        drawable, test_size=n_drawn, random_state=seed, stratify=[strata[i] for i in drawable]
+    )
     held = set(drawn)
-    return [text for i, text in enumerate(texts) if i not in held], [texts[i] for i in sorted(drawn)]
+    return [text for i, text in enumerate(texts) if i not in held], [
+        texts[i] for i in sorted(drawn)
+    ]
 
 
 def balance(made: Split, how: Balance, seed: int) -> dict[str, float]:
@@ -152,9 +178,15 @@ def balance(made: Split, how: Balance, seed: int) -> dict[str, float]:
     counts = made.per_label("train")
     if how in ("none", "weights"):
         n_texts = len(made.parts["train"])
-        return {} if how == "none" else {label: n_texts / (len(counts) * max(n, 1)) for label, n in counts.items()}
+        return (
+            {}
+            if how == "none"
+            else {label: n_texts / (len(counts) * max(n, 1)) for label, n in counts.items()}
+        )
     if not made.exclusive:
-        raise ValueError(f"vars.textcat.balance is {how}: texts have several labels, which can't be drawn one by one: use weights or none")
+        raise ValueError(
+            f"vars.textcat.balance is {how}: texts have several labels, which can't be drawn one by one: use weights or none"
+        )
     rng = random.Random(seed)
     target = max(counts.values()) if how == "oversample" else min(counts.values())
     groups: dict[str, list[Labelled]] = defaultdict(list)
@@ -176,11 +208,23 @@ def to_docs(texts: Iterable[Labelled], made: Split, nlp: Language) -> Iterable[D
     for text in texts:
         doc = nlp.make_doc(text.text)
         whole = text.whole or made.exclusive
-        doc.cats = {label: float(text.cats.get(label, False)) for label in made.labels if whole or label in text.cats}
+        doc.cats = {
+            label: float(text.cats.get(label, False))
+            for label in made.labels
+            if whole or label in text.cats
+        }
         yield doc
 
 
 def summary(made: Split) -> dict[str, Any]:
     """What the split holds, for split.json."""
-    parts = {name: {"texts": len(texts), "labels": made.per_label(name)} for name, texts in made.parts.items()}
-    return {"labels": made.labels, "exclusive": made.exclusive, **parts, "left_out": {key: n for key, n in made.counts.items() if n}}
+    parts = {
+        name: {"texts": len(texts), "labels": made.per_label(name)}
+        for name, texts in made.parts.items()
+    }
+    return {
+        "labels": made.labels,
+        "exclusive": made.exclusive,
+        **parts,
+        "left_out": {key: n for key, n in made.counts.items() if n},
+    }

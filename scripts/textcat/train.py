@@ -11,7 +11,9 @@ from spacy.util import import_file
 
 from scripts.files import remove, replace_folder, write_json
 
-os.environ.setdefault("USE_TF", "0")  # or transformers imports TensorFlow where that is installed, which takes seconds
+os.environ.setdefault(
+    "USE_TF", "0"
+)  # or transformers imports TensorFlow where that is installed, which takes seconds
 
 
 def import_code(files: Sequence[Path]) -> None:
@@ -52,7 +54,9 @@ def train(config: Path, folder: Path, settings: dict[str, Any], gpu_id: int) -> 
     new.mkdir(parents=True)
     start = time.perf_counter()
     try:
-        spacy_train(config, new, use_gpu=gpu_id, overrides={**settings, "paths.log": str(new / "log.jsonl")})
+        spacy_train(
+            config, new, use_gpu=gpu_id, overrides={**settings, "paths.log": str(new / "log.jsonl")}
+        )
     except SystemExit as error:
         if error.code:
             raise ValueError(f"spacy train refuses {config}: see above") from None

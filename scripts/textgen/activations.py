@@ -51,7 +51,11 @@ class Unit:
 def hidden_states(model: Any, ids: NDArray[np.int64]) -> list[Floats]:
     """What each layer gives after it has read each character: (n, width) a layer."""
     keras = load_keras()
-    outputs = [layer.output[0] for layer in model.layers if isinstance(layer, keras.layers.GRU | keras.layers.LSTM)]
+    outputs = [
+        layer.output[0]
+        for layer in model.layers
+        if isinstance(layer, keras.layers.GRU | keras.layers.LSTM)
+    ]
     inner = keras.Model(model.inputs, [*outputs, *model.outputs[1:]])
     states, parts = empty_states(model, 1), []
     for at in range(0, len(ids), CHUNK):
@@ -63,7 +67,10 @@ def hidden_states(model: Any, ids: NDArray[np.int64]) -> list[Floats]:
 
 def properties(text: str, code: bool) -> dict[str, Floats]:
     """What can be said of each character of a text, (n,) each: 1 where it holds, else 0; counts for depth and column."""
-    known = {name: np.zeros(len(text)) for name in ("line start", "indentation", "column", "bracket depth")}
+    known = {
+        name: np.zeros(len(text))
+        for name in ("line start", "indentation", "column", "bracket depth")
+    }
     column, depth, leading = 0, 0, True
     for i, character in enumerate(text):
         leading = character == " " and (leading or column == 0) if column else character == " "
@@ -95,17 +102,23 @@ def _of_code(text: str) -> dict[str, Floats]:
     known = {name: np.zeros(len(text)) for name in ("inside string", "keyword", "name", "operator")}
     lines = list(io.StringIO(text))
     begins = np.cumsum([0, *map(len, lines)])
-    first = [i for i, line in enumerate(lines) if not line[0].isspace()]  # where the tokenizer may begin: the text may be cut anywhere
+    first = [
+        i for i, line in enumerate(lines) if not line[0].isspace()
+    ]  # where the tokenizer may begin: the text may be cut anywhere
     while first:
         done = start = first[0]
         rest = iter(lines[start:])
         try:
-            for kind, string, (line, column), (end, end_column), _ in tokenize.generate_tokens(partial(next, rest, "")):
+            for kind, string, (line, column), (end, end_column), _ in tokenize.generate_tokens(
+                partial(next, rest, "")
+            ):
                 name = {token.STRING: "inside string", token.OP: "operator"}.get(kind)
                 if kind == token.NAME:
                     name = "keyword" if keyword.iskeyword(string) else "name"
                 if name:
-                    known[name][begins[start + line - 1] + column : begins[start + end - 1] + end_column] = 1
+                    known[name][
+                        begins[start + line - 1] + column : begins[start + end - 1] + end_column
+                    ] = 1
                 done = start + end - 1
             break
         except (tokenize.TokenError, SyntaxError):
@@ -143,8 +156,16 @@ def chosen(given: str, layers: Sequence[Floats]) -> list[Unit]:
     units = []
     for name in given.split(","):
         layer, _, unit = name.strip().partition(":")
-        if not (layer.isdecimal() and unit.isdecimal() and 1 <= int(layer) <= len(layers) and int(unit) < layers[int(layer) - 1].shape[1]):
-            sizes = ", ".join(f"{number}:0 to {number}:{hidden.shape[1] - 1}" for number, hidden in enumerate(layers, start=1))
+        if not (
+            layer.isdecimal()
+            and unit.isdecimal()
+            and 1 <= int(layer) <= len(layers)
+            and int(unit) < layers[int(layer) - 1].shape[1]
+        ):
+            sizes = ", ".join(
+                f"{number}:0 to {number}:{hidden.shape[1] - 1}"
+                for number, hidden in enumerate(layers, start=1)
+            )
             raise ValueError(f"no unit {name.strip()!r}: there are {sizes}")
         units.append(Unit(int(layer), int(unit), "", 0.0))
     return units
@@ -159,7 +180,9 @@ def passage(text: str, n: int) -> slice:
 
 
 def _caption(unit: Unit) -> str:
-    return f"layer {unit.layer}, unit {unit.unit}" + (f": {unit.property} (r {unit.correlation:+.2f})" if unit.property else "")
+    return f"layer {unit.layer}, unit {unit.unit}" + (
+        f": {unit.property} (r {unit.correlation:+.2f})" if unit.property else ""
+    )
 
 
 def wrapped(text: str) -> list[tuple[int, int, int]]:
@@ -177,7 +200,10 @@ def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> Figu
     """The text once for each unit, each character on the colour of what the unit gives after it: red above 0, blue below."""
     places = wrapped(text)
     n_rows, n_columns = places[-1][0] + 1, max(column for _, column, _ in places) + 1
-    size = (abreast := min(2, len(units))) * n_columns * 0.12, (down := -(-len(units) // abreast)) * (0.16 * n_rows + 0.34)
+    size = (
+        (abreast := min(2, len(units))) * n_columns * 0.12,
+        (down := -(-len(units) // abreast)) * (0.16 * n_rows + 0.34),
+    )
     figure, grid = plt.subplots(down, abreast, figsize=size, layout="constrained", squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -186,8 +212,12 @@ def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> Figu
         for row, column, i in places:
             cells[row, column] = layers[unit.layer - 1][i, unit.unit]
             if text[i].isprintable():
-                axes.text(column, row, text[i], ha="center", va="center", fontsize=7.5, family="monospace")
-        axes.imshow(cells, cmap=COLOURS, vmin=-1.4, vmax=1.4, aspect="auto", interpolation="nearest")
+                axes.text(
+                    column, row, text[i], ha="center", va="center", fontsize=7.5, family="monospace"
+                )
+        axes.imshow(
+            cells, cmap=COLOURS, vmin=-1.4, vmax=1.4, aspect="auto", interpolation="nearest"
+        )
         axes.set_title(_caption(unit), loc="left", fontsize=10)
     return figure
 
@@ -195,12 +225,16 @@ def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> Figu
 def page(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> str:
     """The same as HTML, for longer texts."""
     style = "pre{font-size:13px;line-height:1.25;white-space:pre-wrap}"
-    parts = [f"<!doctype html><meta charset='utf-8'><title>Activations</title><style>{style}</style>"]
+    parts = [
+        f"<!doctype html><meta charset='utf-8'><title>Activations</title><style>{style}</style>"
+    ]
     for unit in units:
         values = layers[unit.layer - 1][:, unit.unit]
         parts.append(f"<h3>{html.escape(_caption(unit))}</h3><pre>")
         for character, value in zip(text, values[: len(text)], strict=True):
             red, green, blue, _ = COLOURS(0.5 + value / 2.8, bytes=True)
-            parts.append(f"<span style='background:#{red:02x}{green:02x}{blue:02x}' title='{value:.2f}'>{html.escape(character)}</span>")
+            parts.append(
+                f"<span style='background:#{red:02x}{green:02x}{blue:02x}' title='{value:.2f}'>{html.escape(character)}</span>"
+            )
         parts.append("</pre>")
     return "".join(parts) + "\n"

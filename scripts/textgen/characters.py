@@ -20,7 +20,13 @@ class Characters:
     @classmethod
     def of(cls, text: str, least: int = 1) -> "Characters":
         """Those that occur at least so often in a text."""
-        return cls("".join(sorted({UNKNOWN, *(character for character, n in Counter(text).items() if n >= least)})))
+        return cls(
+            "".join(
+                sorted(
+                    {UNKNOWN, *(character for character, n in Counter(text).items() if n >= least)}
+                )
+            )
+        )
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Ids, (n,); UNKNOWN for what is not known."""

@@ -21,7 +21,9 @@ LONGEST = 1000  # characters of a function; one that has not ended by then does 
 OUTSIDE = r"\n(?=[^\s)\]}])|\n[^\S\n]*\n(?=[^\S\n]+(?:def|async def|class)\s|[^\S\n]+@)"
 
 
-def best_ngrams(text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: int) -> tuple[NGrams, dict[int, float]]:
+def best_ngrams(
+    text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: int
+) -> tuple[NGrams, dict[int, float]]:
     """The n-gram model whose order costs the fewest bits per character of dev, and {order: bits}.
 
     Orders of 3 and more are tried for as long as one more character saves 0.001 bits.
@@ -38,13 +40,26 @@ def best_ngrams(text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: i
             break
         best = model
     if best is None:
-        raise ValueError(f"a text of {len(text)} characters is too short for n-grams: give more text")
+        raise ValueError(
+            f"a text of {len(text)} characters is too short for n-grams: give more text"
+        )
     return best, bits
 
 
-def functions(model: Model, characters: Characters, n: int, temperature: float, seed: int) -> list[str]:
+def functions(
+    model: Model, characters: Characters, n: int, temperature: float, seed: int
+) -> list[str]:
     """n functions that a model writes after "def ", each as far as its last line; "" for one that did not end."""
-    texts = generate(model, characters, f"\n\n{FUNCTION}", LONGEST, n, temperature=temperature, stop=OUTSIDE, seed=seed)
+    texts = generate(
+        model,
+        characters,
+        f"\n\n{FUNCTION}",
+        LONGEST,
+        n,
+        temperature=temperature,
+        stop=OUTSIDE,
+        seed=seed,
+    )
     return [f"{FUNCTION}{text.rstrip()}\n" if len(text) < LONGEST else "" for text in texts]
 
 
@@ -72,10 +87,26 @@ def draw_log(log: Sequence[dict[str, Any]]) -> Figure:
     """Bits per character over minutes of training."""
     figure, axes = plt.subplots(figsize=(7.5, 3.6))
     minutes = [line["seconds"] / 60 for line in log]
-    for key, label, colour in (("train_bits", "training text", COLOURS[0]), ("dev_bits", "dev text", COLOURS[1])):
-        axes.plot(minutes, [line[key] for line in log], color=colour, label=label, marker="o", markersize=3)
+    for key, label, colour in (
+        ("train_bits", "training text", COLOURS[0]),
+        ("dev_bits", "dev text", COLOURS[1]),
+    ):
+        axes.plot(
+            minutes,
+            [line[key] for line in log],
+            color=colour,
+            label=label,
+            marker="o",
+            markersize=3,
+        )
     best = min(log, key=lambda line: line["dev_bits"])
-    axes.annotate(f"{best['dev_bits']:.2f}", (best["seconds"] / 60, best["dev_bits"]), (0, 8), textcoords="offset points", ha="center")
+    axes.annotate(
+        f"{best['dev_bits']:.2f}",
+        (best["seconds"] / 60, best["dev_bits"]),
+        (0, 8),
+        textcoords="offset points",
+        ha="center",
+    )
     axes.set(xlabel="minutes", ylabel="bits per character", ylim=(0, None))
     axes.set_title("Training of the network", loc="left")
     axes.legend(frameon=False)

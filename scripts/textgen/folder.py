@@ -48,16 +48,22 @@ def load(folder: Path) -> Saved:
         characters = Characters(str(facts.pop("characters")))
         facts["step"] = int(facts["step"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{folder / FACTS} is damaged: run textgen-train again ({type(error).__name__})") from None
+        raise ValueError(
+            f"{folder / FACTS} is damaged: run textgen-train again ({type(error).__name__})"
+        ) from None
     if model.name != "textgen" or model.outputs[0].shape[-1] != len(characters.known):
-        raise ValueError(f"{folder}: model and characters do not belong together: run textgen-train again")
+        raise ValueError(
+            f"{folder}: model and characters do not belong together: run textgen-train again"
+        )
     return Saved(model, characters, facts)
 
 
 def write_checkpoint(path: Path, arrays: Arrays, fingerprint: str, characters: Characters) -> None:
     """Write the arrays of an evaluation in one step."""
     with replacing(path) as part, part.open("wb") as file:
-        np.savez(file, fingerprint=np.array(fingerprint), characters=np.array(characters.known), **arrays)  # type: ignore[arg-type]
+        np.savez(
+            file, fingerprint=np.array(fingerprint), characters=np.array(characters.known), **arrays
+        )  # type: ignore[arg-type]
 
 
 def read_checkpoint(path: Path, fingerprint: str, characters: Characters) -> Arrays | None:
@@ -77,7 +83,11 @@ def read_checkpoint(path: Path, fingerprint: str, characters: Characters) -> Arr
         raise ValueError(f"the checkpoint is damaged: {remedy}") from None
     if known != characters.known:
         differ = " ".join(map(repr, sorted(set(known) ^ set(characters.known))))
-        raise ValueError(f"the checkpoint is of a text with other characters ({differ}): {remedy}, or give that text again")
+        raise ValueError(
+            f"the checkpoint is of a text with other characters ({differ}): {remedy}, or give that text again"
+        )
     if found != fingerprint:
-        raise ValueError(f"the checkpoint is of another text, config or seed: {remedy}, or give the same again")
+        raise ValueError(
+            f"the checkpoint is of another text, config or seed: {remedy}, or give the same again"
+        )
     return arrays

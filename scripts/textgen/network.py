@@ -43,8 +43,13 @@ def build(n_characters: int, shape: Shape) -> Any:
     given: list[Any] = []
     left: list[Any] = []
     for i in range(1, shape.layers + 1):
-        states = [layers.Input((shape.width,), name=f"state_{i}_{j}") for j in range(1 if shape.cell == "gru" else 2)]
-        hidden, *after = kind(shape.width, return_sequences=True, return_state=True, name=f"{shape.cell}_{i}")(hidden, initial_state=states)
+        states = [
+            layers.Input((shape.width,), name=f"state_{i}_{j}")
+            for j in range(1 if shape.cell == "gru" else 2)
+        ]
+        hidden, *after = kind(
+            shape.width, return_sequences=True, return_state=True, name=f"{shape.cell}_{i}"
+        )(hidden, initial_state=states)
         hidden = layers.Dropout(shape.dropout, name=f"dropout_{i}")(hidden)
         given, left = [*given, *states], [*left, *after]
     logits = layers.Dense(n_characters, name="logits")(hidden)
@@ -66,7 +71,9 @@ class Network:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._run = tensorflow().function(lambda inputs: model(inputs, training=False), reduce_retracing=True)
+        self._run = tensorflow().function(
+            lambda inputs: model(inputs, training=False), reduce_retracing=True
+        )
 
     def __call__(self, ids: Ids, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """(logits (n, length, n_characters), states) after ids (n, length)."""
@@ -77,20 +84,29 @@ class Network:
         """-log2 P of each character of a text given those before it, (n,)."""
         streams = min(STREAMS, max(1, len(text) // CHUNK))
         length = -(-len(text) // streams)
-        begins = np.minimum(np.arange(streams) * length, len(text) - length)  # the last part may lie over the one before
+        begins = np.minimum(
+            np.arange(streams) * length, len(text) - length
+        )  # the last part may lie over the one before
         before, bits = shifted(text), np.zeros(len(text), np.float32)
         states: list[Any] = empty_states(self.model, streams)
         for at in range(-CHUNK, length, CHUNK):
             places = np.maximum(begins[:, None] + np.arange(at, min(at + CHUNK, length)), 0)
             logits, states = self(before[places], states)
             if at < 0:
-                states = [np.where(begins[:, None] > 0, state, 0) for state in states]  # before the first part there is nothing
-            bits[places] = load_keras().losses.sparse_categorical_crossentropy(text[places], logits, from_logits=True) / np.log(2)
+                states = [
+                    np.where(begins[:, None] > 0, state, 0) for state in states
+                ]  # before the first part there is nothing
+            bits[places] = load_keras().losses.sparse_categorical_crossentropy(
+                text[places], logits, from_logits=True
+            ) / np.log(2)
         return bits
 
     def start(self, prefix: Ids, n: int) -> tuple[list[Any], Floats]:
         """(state, logits (n, n_characters)) for n texts that all go on from one prefix."""
-        logits, states = self(np.tile(np.concatenate([np.zeros(1, np.int64), prefix]), (n, 1)), empty_states(self.model, n))
+        logits, states = self(
+            np.tile(np.concatenate([np.zeros(1, np.int64), prefix]), (n, 1)),
+            empty_states(self.model, n),
+        )
         return states, logits.numpy()[:, -1]
 
     def step(self, states: list[Any], newest: Ids) -> tuple[list[Any], Floats]:

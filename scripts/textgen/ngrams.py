@@ -41,7 +41,9 @@ class Order:
         """From keys and counts in the order of `grams`."""
         by_key = np.argsort(keys)
         shares, backoff = discounted(counts[by_key], keys[by_key] // n_characters, n_shorter)
-        return cls(grams, n_shorter, keys[by_key], shares.astype(np.float32), backoff.astype(np.float32))
+        return cls(
+            grams, n_shorter, keys[by_key], shares.astype(np.float32), backoff.astype(np.float32)
+        )
 
 
 class NGrams:
@@ -63,7 +65,9 @@ class NGrams:
             ValueError: "... shorter than an n-gram ...".
         """
         if not 1 <= order <= len(text):
-            raise ValueError(f"a text of {len(text)} characters is shorter than an n-gram of {order}: give more text")
+            raise ValueError(
+                f"a text of {len(text)} characters is shorter than an n-gram of {order}: give more text"
+            )
         return next(islice(cls.all_orders(text, n_characters), order - 1, None))
 
     @classmethod
@@ -71,15 +75,23 @@ class NGrams:
         """The models of order 1, 2, 3 and so on; each shares what it knows of shorter n-grams with those before."""
         orders: list[Order] = []
         keys = np.zeros(0, np.int64)
-        ending, n_shorter = np.zeros(len(text) + 1, np.int64), 1  # ending: id of the n-gram that ends before each place
+        ending, n_shorter = (
+            np.zeros(len(text) + 1, np.int64),
+            1,
+        )  # ending: id of the n-gram that ends before each place
         for n in range(len(text)):
             before, newest, oldest = ending[:-1], text[n:], text[: len(text) - n]
             grams, first, ids, counts = np.unique(
-                oldest * n_shorter + ending[1:], return_index=True, return_inverse=True, return_counts=True
+                oldest * n_shorter + ending[1:],
+                return_index=True,
+                return_inverse=True,
+                return_counts=True,
             )
             if n:  # how many different characters stand before a shorter n-gram says more than how often it occurs
                 kinds = np.maximum(np.bincount(grams % n_shorter, minlength=n_shorter), 1)
-                orders[-1] = Order.of(orders[-1].grams, orders[-1].n_shorter, keys, kinds, n_characters)
+                orders[-1] = Order.of(
+                    orders[-1].grams, orders[-1].n_shorter, keys, kinds, n_characters
+                )
             keys = before[first] * n_characters + newest[first]
             orders.append(Order.of(grams, n_shorter, keys, counts, n_characters))
             ending, n_shorter = ids, len(grams)
@@ -95,7 +107,10 @@ class NGrams:
             place = find(order.keys, np.where(seen, context * self.n_characters + text, UNSEEN))
             probability[place != UNSEEN] += order.shares[place[place != UNSEEN]]
             oldest = np.concatenate([np.full(min(n, len(text)), UNSEEN), text[:-n]])
-            context = find(order.grams, np.where(seen & (oldest != UNSEEN), oldest * order.n_shorter + context, UNSEEN))
+            context = find(
+                order.grams,
+                np.where(seen & (oldest != UNSEEN), oldest * order.n_shorter + context, UNSEEN),
+            )
         return -np.log2(probability)
 
     def start(self, prefix: Ids, n: int) -> tuple[list[list[int]], Floats]:
@@ -104,7 +119,9 @@ class NGrams:
 
     def step(self, state: list[list[int]], newest: Ids) -> tuple[list[list[int]], Floats]:
         """The same after one more character each, (n,)."""
-        return self._after([[*before[-len(self.orders) :], int(i)] for before, i in zip(state, newest)])
+        return self._after(
+            [[*before[-len(self.orders) :], int(i)] for before, i in zip(state, newest)]
+        )
 
     def _after(self, state: list[list[int]]) -> tuple[list[list[int]], Floats]:
         return state, np.log([self.probabilities(before) for before in state])
@@ -113,9 +130,13 @@ class NGrams:
         """P of each character after those given, (n_characters,)."""
         probability, context = np.full(self.n_characters, 1 / self.n_characters), 0
         for n, order in enumerate(self.orders, start=1):
-            begin, end = np.searchsorted(order.keys, [context * self.n_characters, (context + 1) * self.n_characters])
+            begin, end = np.searchsorted(
+                order.keys, [context * self.n_characters, (context + 1) * self.n_characters]
+            )
             probability *= order.backoff[context]
-            probability[order.keys[begin:end] - context * self.n_characters] += order.shares[begin:end]
+            probability[order.keys[begin:end] - context * self.n_characters] += order.shares[
+                begin:end
+            ]
             if n > len(before):
                 break
             context = int(find(order.grams, np.array([before[-n] * order.n_shorter + context]))[0])
@@ -141,9 +162,14 @@ def discounted(counts: Ids, contexts: Ids, n_contexts: int) -> tuple[Floats, Flo
     of_counts = np.bincount(np.minimum(counts, 4), minlength=5).astype(float)
     once, twice = of_counts[1], of_counts[2]
     base = once / (once + 2 * twice) if once else 0.5
-    rates = [n - (n + 1) * base * of_counts[n + 1] / of_counts[n] if of_counts[n] else base for n in (1, 2, 3)]
+    rates = [
+        n - (n + 1) * base * of_counts[n + 1] / of_counts[n] if of_counts[n] else base
+        for n in (1, 2, 3)
+    ]
     discount = np.clip(rates, 0.05, [0.95, 1.95, 2.95])[np.minimum(counts, 3) - 1]
     kinds = np.bincount(contexts, minlength=n_contexts)  # as often something new may follow
     total = np.bincount(contexts, counts, n_contexts) + kinds
     left = np.bincount(contexts, discount, n_contexts) + kinds
-    return (counts - discount) / total[contexts], np.divide(left, total, out=np.ones(n_contexts), where=total > 0)
+    return (counts - discount) / total[contexts], np.divide(
+        left, total, out=np.ones(n_contexts), where=total > 0
+    )

@@ -22,7 +22,9 @@ class Model(Protocol):
     def step(self, state: Any, newest: Ids) -> tuple[Any, NDArray[Any]]: ...
 
 
-def draw(logits: NDArray[Any], temperature: float, top_k: int, top_p: float, rng: np.random.Generator) -> Ids:
+def draw(
+    logits: NDArray[Any], temperature: float, top_k: int, top_p: float, rng: np.random.Generator
+) -> Ids:
     """A character for each row of logits (n, n_characters), (n,).
 
     Args:
@@ -85,7 +87,9 @@ def generate(
             if not ended[i]:
                 texts[i] += character
                 found = ends.search(texts[i]) if ends else None
-                texts[i], ended[i] = (texts[i][: found.start()], True) if found else (texts[i], False)
+                texts[i], ended[i] = (
+                    (texts[i][: found.start()], True) if found else (texts[i], False)
+                )
         on_step()
         if all(ended):
             break
@@ -109,4 +113,6 @@ def compiles(code: str) -> bool:
 def cut_back(code: str) -> str:
     """The longest beginning of whole lines that compiles; "" where none does."""
     lines = code.splitlines(keepends=True)
-    return next((begin for n in range(len(lines), 0, -1) if compiles(begin := "".join(lines[:n]))), "")
+    return next(
+        (begin for n in range(len(lines), 0, -1) if compiles(begin := "".join(lines[:n]))), ""
+    )

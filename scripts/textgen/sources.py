@@ -15,14 +15,29 @@ from scripts.corpus import HALF_PAIR, has_half_pair, read_lines, read_texts, sou
 STDLIB = "stdlib"
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".py")
 PLACEHOLDER = "MSG"
-NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "lib2to3", "pydoc_data", "__pycache__", "encodings"}
+NOT_LIBRARY = {
+    "test",
+    "tests",
+    "idle_test",
+    "site-packages",
+    "dist-packages",
+    "lib2to3",
+    "pydoc_data",
+    "__pycache__",
+    "encodings",
+}
 LONGEST_PLAIN = 20  # characters of a string that is no prose: a key, a mode, a format
 _PLAIN = re.compile(rf"[rRbBuU]{{0,2}}(['\"])[^\s'\"]{{0,{LONGEST_PLAIN}}}\1")
-_BEGIN = re.compile(r"^\s*\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.MULTILINE | re.IGNORECASE)
-_END = re.compile(
-    r"^\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg).*", re.MULTILINE | re.IGNORECASE
+_BEGIN = re.compile(
+    r"^\s*\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.MULTILINE | re.IGNORECASE
 )
-_FSTRING_START, _FSTRING_END = (getattr(token, f"FSTRING_{name}", None) for name in ("START", "END"))  # since Python 3.12
+_END = re.compile(
+    r"^\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg).*",
+    re.MULTILINE | re.IGNORECASE,
+)
+_FSTRING_START, _FSTRING_END = (
+    getattr(token, f"FSTRING_{name}", None) for name in ("START", "END")
+)  # since Python 3.12
 
 
 def files_of(given: str) -> list[Path]:
@@ -36,7 +51,11 @@ def files_of(given: str) -> list[Path]:
     if given != STDLIB:
         return source_files(Path(given), SUFFIXES)
     library = Path(sysconfig.get_paths()["stdlib"])
-    return sorted(file for file in library.rglob("*.py") if not NOT_LIBRARY & set(file.relative_to(library).parts))
+    return sorted(
+        file
+        for file in library.rglob("*.py")
+        if not NOT_LIBRARY & set(file.relative_to(library).parts)
+    )
 
 
 def read(file: Path) -> str:
@@ -55,7 +74,9 @@ def read(file: Path) -> str:
 def _texts(file: Path) -> Iterator[str]:
     for text in read_texts(file):
         if has_half_pair(text.text):
-            raise ValueError(f"{file}:{text.line}: {HALF_PAIR} (\\ud800 to \\udfff): mend or leave out the line")
+            raise ValueError(
+                f"{file}:{text.line}: {HALF_PAIR} (\\ud800 to \\udfff): mend or leave out the line"
+            )
         yield text.text
 
 
@@ -83,9 +104,20 @@ def without_prose(file: Path) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ast.parse(source)  # the tokenizer alone takes a good deal that is no Python
-        return _join(io.StringIO(source).readlines(), list(_edits(source)))  # form feeds end no line
-    except (tokenize.TokenError, SyntaxError, ValueError, LookupError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{file}: not Python, or of another version: leave it out ({error})") from error
+        return _join(
+            io.StringIO(source).readlines(), list(_edits(source))
+        )  # form feeds end no line
+    except (
+        tokenize.TokenError,
+        SyntaxError,
+        ValueError,
+        LookupError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise ValueError(
+            f"{file}: not Python, or of another version: leave it out ({error})"
+        ) from error
 
 
 Place = tuple[int, int]  # line from 1, column
@@ -114,7 +146,11 @@ def _edits(source: str) -> Iterator[tuple[Place, Place, str]]:
 def _join(lines: list[str], edits: list[tuple[Place, Place, str]]) -> str:
     parts, line, column = [], 1, 0
     for (begin, begin_column), (end, end_column), instead in edits:
-        parts += [lines[line - 1][column:], *lines[line : begin - 1], lines[begin - 1][:begin_column]] if begin > line else []
+        parts += (
+            [lines[line - 1][column:], *lines[line : begin - 1], lines[begin - 1][:begin_column]]
+            if begin > line
+            else []
+        )
         parts += [lines[line - 1][column:begin_column]] if begin == line else []
         parts.append(instead)
         line, column = end, end_column

@@ -57,7 +57,10 @@ class Evaluation:
     network: Network
 
     def to_json(self) -> dict[str, Any]:
-        values = {name: round(getattr(self, name), 5) for name in ("seconds", "train_bits", "dev_bits", "learn_rate")}
+        values = {
+            name: round(getattr(self, name), 5)
+            for name in ("seconds", "train_bits", "dev_bits", "learn_rate")
+        }
         return {"step": self.step, **values, "best": self.best}
 
 
@@ -76,7 +79,10 @@ def read_settings(path: Path, overrides: Mapping[str, Any]) -> tuple[Shape, Sche
         try:
             found.append(kind.model_validate(config.get(section, {})))
         except ValidationError as error:
-            wrong = "; ".join(f"{section}.{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}" for one in error.errors())
+            wrong = "; ".join(
+                f"{section}.{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}"
+                for one in error.errors()
+            )
             raise ValueError(f"{path}: {wrong}") from None
     return found[0], found[1]
 
@@ -111,19 +117,30 @@ class Trainer:
         self.model = model = build(n_characters, shape)
         falling = max(1, schedule.max_steps - schedule.warmup)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if schedule.warmup else schedule.learn_rate, falling, warmup_target=schedule.learn_rate, warmup_steps=schedule.warmup
+            0.0 if schedule.warmup else schedule.learn_rate,
+            falling,
+            warmup_target=schedule.learn_rate,
+            warmup_steps=schedule.warmup,
         )
         self.optimizer = optimizer = keras.optimizers.Adam(rate, global_clipnorm=schedule.clip)
         optimizer.build(model.trainable_variables)
-        self.step, self.best, self.since = 0, np.inf, 0  # since: evaluations that were no better than the best
+        self.step, self.best, self.since = (
+            0,
+            np.inf,
+            0,
+        )  # since: evaluations that were no better than the best
         self.states: list[Any] = []
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def update(before: Any, after: Any, states: list[Any]) -> tuple[Any, list[Any]]:
             with tf.GradientTape() as tape:
                 logits, *states = model([before, *states], training=True)
-                loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(after, logits, from_logits=True))
-            optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+                loss = tf.reduce_mean(
+                    keras.losses.sparse_categorical_crossentropy(after, logits, from_logits=True)
+                )
+            optimizer.apply(
+                tape.gradient(loss, model.trainable_variables), model.trainable_variables
+            )
             return loss, states
 
         self._update = update
@@ -138,17 +155,34 @@ class Trainer:
         loss, self.states = self._update(before.astype(np.int32), after.astype(np.int32), states)
         self.step += 1
         if not np.isfinite(loss):
-            raise ValueError(f"the loss is {float(loss)} after {self.step} steps: lower training.learn_rate or training.clip")
+            raise ValueError(
+                f"the loss is {float(loss)} after {self.step} steps: lower training.learn_rate or training.clip"
+            )
         return float(loss) / np.log(2)
 
     def _variables(self) -> dict[str, Any]:
         parts = {"model": self.model.variables, "optimizer": self.optimizer.variables}
-        return {f"{name}_{i}": variable for name, variables in parts.items() for i, variable in enumerate(variables)}
+        return {
+            f"{name}_{i}": variable
+            for name, variables in parts.items()
+            for i, variable in enumerate(variables)
+        }
 
     def arrays(self) -> Arrays:
         """All that is needed to go on from here."""
-        known: dict[str, Any] = {"step": self.step, "best": self.best, "since": self.since, **self._variables()}
-        return {name: np.array(value) for name, value in {**known, **{f"state_{i}": state for i, state in enumerate(self.states)}}.items()}
+        known: dict[str, Any] = {
+            "step": self.step,
+            "best": self.best,
+            "since": self.since,
+            **self._variables(),
+        }
+        return {
+            name: np.array(value)
+            for name, value in {
+                **known,
+                **{f"state_{i}": state for i, state in enumerate(self.states)},
+            }.items()
+        }
 
     def restore(self, left: Arrays) -> None:
         """Take over what `arrays` gave.
@@ -156,10 +190,22 @@ class Trainer:
         Raises:
             ValueError: "the checkpoint lacks ...".
         """
-        names = {"step", "best", "since", *self._variables(), *(f"state_{i}" for i in range(len(self.model.inputs) - 1))}
+        names = {
+            "step",
+            "best",
+            "since",
+            *self._variables(),
+            *(f"state_{i}" for i in range(len(self.model.inputs) - 1)),
+        }
         if lacking := sorted(names - set(left)):
-            raise ValueError(f"the checkpoint lacks {lacking[0]} (and {len(lacking) - 1} more): delete it to begin anew")
-        self.step, self.best, self.since = int(left["step"]), float(left["best"]), int(left["since"])
+            raise ValueError(
+                f"the checkpoint lacks {lacking[0]} (and {len(lacking) - 1} more): delete it to begin anew"
+            )
+        self.step, self.best, self.since = (
+            int(left["step"]),
+            float(left["best"]),
+            int(left["since"]),
+        )
         for name, variable in self._variables().items():
             variable.assign(left[name])
         self.states = [left[f"state_{i}"] for i in range(len(self.model.inputs) - 1)]
@@ -202,5 +248,7 @@ def train(
         trainer.since = 0 if bits < trainer.best else trainer.since + 1
         trainer.best = min(bits, trainer.best)
         rate, seconds = float(trainer.optimizer.learning_rate), time.monotonic() - begun
-        yield Evaluation(trainer.step, seconds, float(np.mean(losses)), bits, trainer.since == 0, rate, network)
+        yield Evaluation(
+            trainer.step, seconds, float(np.mean(losses)), bits, trainer.since == 0, rate, network
+        )
         losses = []

@@ -19,9 +19,16 @@ from scripts.update.known import Known, unlabelled
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-Pipeline = Annotated[str, typer.Argument(help="the pipeline to update: a folder or an installed package")]
+Pipeline = Annotated[
+    str, typer.Argument(help="the pipeline to update: a folder or an installed package")
+]
 New = Annotated[Path, typer.Option(help="labelled new examples")]
-Patterns = Annotated[Path, typer.Option(help="EntityRuler JSONL of labels that the pipeline knows; an empty file for none")]
+Patterns = Annotated[
+    Path,
+    typer.Option(
+        help="EntityRuler JSONL of labels that the pipeline knows; an empty file for none"
+    ),
+]
 Attr = Annotated[PhraseAttr, typer.Option(help="what phrases are compared by")]
 SHOWN = 5
 
@@ -41,16 +48,26 @@ def check(
     told = composing.describe(nlp, pipeline, {ent.label_ for doc in docs for ent in doc.ents})
     known = Known(nlp, patterns, phrase_attr, told["labels"])
     if known.passed_over:
-        print(f"Warning: {patterns} has labels that {pipeline} has not, they are passed over: {known.passed_over}", file=sys.stderr)
+        print(
+            f"Warning: {patterns} has labels that {pipeline} has not, they are passed over: {known.passed_over}",
+            file=sys.stderr,
+        )
     records = list(unlabelled(known.find(docs)))
     write_jsonl(output / "unlabelled.jsonl", records)
     write_json(output / "base.json", told)
-    print(f"{pipeline} knows {', '.join(told['labels']) or 'no label'}; new: {', '.join(told['new_labels']) or 'no label'}")
+    print(
+        f"{pipeline} knows {', '.join(told['labels']) or 'no label'}; new: {', '.join(told['new_labels']) or 'no label'}"
+    )
     if records:
         n_texts = len({record["text"] for record in records})
-        kinds = Counter(f"{record['label']} by {' and '.join(record['found_by'])}" for record in records)
+        kinds = Counter(
+            f"{record['label']} by {' and '.join(record['found_by'])}" for record in records
+        )
         what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        print(f"Warning: {n_texts} of {len(docs)} new texts leave entities of known labels unlabelled: {what}", file=sys.stderr)
+        print(
+            f"Warning: {n_texts} of {len(docs)} new texts leave entities of known labels unlabelled: {what}",
+            file=sys.stderr,
+        )
         for record in records[:SHOWN]:
             print(f"  {record['label']} {record['span']!r} in: {record['text']}", file=sys.stderr)
         print(f"  all of them: {output / 'unlabelled.jsonl'}", file=sys.stderr)
@@ -63,12 +80,18 @@ def corpus(
     output: Annotated[Path, typer.Argument(help="folder for the .spacy files and mixture.json")],
     new: New,
     texts: Annotated[Path, typer.Option(help="raw texts for rehearsal")],
-    gold: Annotated[Path, typer.Option(help="labelled texts of the new topic to score by, which never train")],
-    old_gold: Annotated[Path, typer.Option(help="labelled texts that the pipeline was scored by, which never train")],
+    gold: Annotated[
+        Path, typer.Option(help="labelled texts of the new topic to score by, which never train")
+    ],
+    old_gold: Annotated[
+        Path, typer.Option(help="labelled texts that the pipeline was scored by, which never train")
+    ],
     patterns: Patterns,
     phrase_attr: Attr = "ORTH",
     rehearsal: Annotated[float, typer.Option(help="raw texts for each new example", min=0)] = 3.0,
-    doubt: Annotated[Doubt, typer.Option(help="unfound tokens of raw texts to leave unknown in training")] = "names",
+    doubt: Annotated[
+        Doubt, typer.Option(help="unfound tokens of raw texts to leave unknown in training")
+    ] = "names",
     dev_share: Annotated[float, typer.Option(help="share of the texts to choose by")] = 0.2,
     seed: Annotated[int, typer.Option(help="for the draws")] = 0,
 ) -> None:
@@ -81,14 +104,27 @@ def corpus(
     golds = [doc for file in (gold, old_gold) for doc in read_gold(file, nlp, Skipped())]
     known = Known(nlp, patterns, phrase_attr, composing.labels(nlp))
     raw = (text.text for text in read_texts(texts))
-    mixture = mixing.mix(known, docs, raw, golds, rehearsal=rehearsal, doubt=doubt == "names", dev_share=dev_share, seed=seed)
+    mixture = mixing.mix(
+        known,
+        docs,
+        raw,
+        golds,
+        rehearsal=rehearsal,
+        doubt=doubt == "names",
+        dev_share=dev_share,
+        seed=seed,
+    )
     for name, part in mixture.docs.items():
         write_docs(output / f"{name}.spacy", part)
     write_jsonl(output / "misaligned.jsonl", rejected.records)
     told = {**mixing.summary(mixture), "seed": seed, "rejected": rejected.counts()}
     write_json(output / "mixture.json", told)
-    print(f"{told['new texts']} new texts, completed with {told['entities filled in']} entities that the pipeline finds in them")
-    print(f"{told['raw texts']} raw texts for rehearsal, in which the pipeline finds {told['entities rehearsed']} entities")
+    print(
+        f"{told['new texts']} new texts, completed with {told['entities filled in']} entities that the pipeline finds in them"
+    )
+    print(
+        f"{told['raw texts']} raw texts for rehearsal, in which the pipeline finds {told['entities rehearsed']} entities"
+    )
     if rehearsal and not told["raw texts"]:
         print("nothing is rehearsed: the new examples show every label that the pipeline knows")
     for reason in (mixing.LEFT_OUT, mixing.UNREADABLE):
@@ -111,7 +147,9 @@ def prepare(
     """Cut the NER out of the pipeline, with its own tok2vec and with room for the new labels."""
     if not base.exists():
         raise ValueError(f"{base} does not exist: run update-check first")
-    nlp = composing.extract_ner(composing.load_pipeline(pipeline), srsly.read_json(base)["new_labels"], lang)
+    nlp = composing.extract_ner(
+        composing.load_pipeline(pipeline), srsly.read_json(base)["new_labels"], lang
+    )
     with new_folder(output) as folder:
         nlp.to_disk(folder)
 
@@ -121,11 +159,18 @@ def prepare(
 def compose(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets pipeline and log.jsonl")],
-    pipeline: Annotated[str, typer.Option(help="the pipeline that gets the trained NER; none to keep the training's own")] = "",
+    pipeline: Annotated[
+        str,
+        typer.Option(
+            help="the pipeline that gets the trained NER; none to keep the training's own"
+        ),
+    ] = "",
 ) -> None:
     """Put the trained NER into the pipeline, and move it into place."""
     made = composing.compose(new, folder, composing.load_pipeline(pipeline) if pipeline else None)
-    print(f"{folder / 'pipeline'}: {', '.join(made.pipe_names)}; labels: {', '.join(composing.labels(made))}")
+    print(
+        f"{folder / 'pipeline'}: {', '.join(made.pipe_names)}; labels: {', '.join(composing.labels(made))}"
+    )
 
 
 @app.command()
@@ -140,11 +185,19 @@ def evaluate(
     restore_folder(folder / "pipeline")
     for path in evaluating.TRAINED.values():
         if not (folder / path / "pipeline").exists():
-            raise ValueError(f"{folder / path / 'pipeline'} does not exist: run update-train, update-naive and update-alone first")
-    names = {"before": pipeline, **{name: str(folder / path / "pipeline") for name, path in evaluating.TRAINED.items()}}
+            raise ValueError(
+                f"{folder / path / 'pipeline'} does not exist: run update-train, update-naive and update-alone first"
+            )
+    names = {
+        "before": pipeline,
+        **{name: str(folder / path / "pipeline") for name, path in evaluating.TRAINED.items()},
+    }
     systems = {name: composing.load_pipeline(path) for name, path in names.items()}
     rejected = Skipped()
-    golds = {name: list(read_gold(file, systems["before"], rejected)) for name, file in (("old gold", old_gold), ("new gold", gold))}
+    golds = {
+        name: list(read_gold(file, systems["before"], rejected))
+        for name, file in (("old gold", old_gold), ("new gold", gold))
+    }
     if rejected.records:
         print(f"Warning: left out of the gold labels: {rejected.counts()}", file=sys.stderr)
     metrics = evaluating.evaluate(systems, golds)

@@ -16,14 +16,23 @@ from scripts.update.known import Known, fresh, overlaps
 
 LEFT_OUT = "new texts left out (in a gold file, or twice)"
 UNREADABLE = "raw texts left out (empty, too long or half a surrogate pair)"
-COUNTED = ("new texts", LEFT_OUT, "raw texts", UNREADABLE, "entities filled in", "entities rehearsed")
+COUNTED = (
+    "new texts",
+    LEFT_OUT,
+    "raw texts",
+    UNREADABLE,
+    "entities filled in",
+    "entities rehearsed",
+)
 
 
 @dataclass
 class Mixture:
     """The Docs to train on and to choose by: mixed ones, and the new examples as they are (naive)."""
 
-    docs: dict[str, list[Doc]] = field(default_factory=lambda: {name: [] for name in ("train", "dev", "naive_train", "naive_dev")})
+    docs: dict[str, list[Doc]] = field(
+        default_factory=lambda: {name: [] for name in ("train", "dev", "naive_train", "naive_dev")}
+    )
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
 
@@ -45,7 +54,9 @@ def sample(texts: Iterable[str], n: int, seed: int) -> list[str]:
     """`n` of the texts: those with the smallest hashes of text and seed, so that their order does not matter. Holds no more than n."""
 
     def place(text: str) -> bytes:
-        return hashlib.blake2b(text_key(text), digest_size=8, salt=str(seed).encode(), person=b"rehearsal").digest()
+        return hashlib.blake2b(
+            text_key(text), digest_size=8, salt=str(seed).encode(), person=b"rehearsal"
+        ).digest()
 
     return heapq.nsmallest(n, texts, key=place)
 
@@ -60,7 +71,9 @@ def completed(doc: Doc, by_pipeline: Sequence[Span], by_patterns: Sequence[Span]
     doubtful = [span for span in by_patterns if not overlaps(span, [*doc.ents, *added])]
     copy = fresh(doc)
     copy.set_ents(
-        [_moved(span, copy) for span in (*doc.ents, *added)], missing=[_moved(span, copy) for span in doubtful], default="outside"
+        [_moved(span, copy) for span in (*doc.ents, *added)],
+        missing=[_moved(span, copy) for span in doubtful],
+        default="outside",
     )
     return copy
 
@@ -79,8 +92,14 @@ def rehearsed(doc: Doc, predicted: Sequence[Span], by_hand: set[str], doubt: boo
     spans = [_moved(span, copy) for span in predicted]
     inside = {token.i for span in spans for token in span}
     unknown = [span for span in spans if span.label_ in by_hand]
-    unknown += [copy[token.i : token.i + 1] for token in copy if doubt and token.i not in inside and looks_like_name(token)]
-    copy.set_ents([span for span in spans if span.label_ not in by_hand], missing=unknown, default="outside")
+    unknown += [
+        copy[token.i : token.i + 1]
+        for token in copy
+        if doubt and token.i not in inside and looks_like_name(token)
+    ]
+    copy.set_ents(
+        [span for span in spans if span.label_ not in by_hand], missing=unknown, default="outside"
+    )
     return copy
 
 
@@ -114,15 +133,23 @@ def mix(
     taken = {text_key(doc.text) for doc in golds}
     examples, mixture.counts[LEFT_OUT] = unclaimed(new, taken)
     if not any(doc.ents for doc in examples):
-        raise ValueError("no new example with a label is left that is not in a gold file: give more by vars.update.new")
-    by_hand = {ent.label_ for doc in examples for ent in doc.ents}  # the new examples are the authority on these
+        raise ValueError(
+            "no new example with a label is left that is not in a gold file: give more by vars.update.new"
+        )
+    by_hand = {
+        ent.label_ for doc in examples for ent in doc.ents
+    }  # the new examples are the authority on these
     # What the pipeline makes of labels that the examples show better would only teach its mistakes again.
     wanted = round(rehearsal * len(examples)) if known.known - by_hand else 0
     drawn = sample(_usable(raw, mixture, known, taken), wanted, seed)
     if wanted and not drawn:
-        raise ValueError("no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0")
+        raise ValueError(
+            "no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0"
+        )
     for doc, by_pipeline, by_patterns in known.find(examples):
-        filled = completed(doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns)
+        filled = completed(
+            doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns
+        )
         split = draw(doc.text, seed, {"dev": dev_share})
         mixture.docs[split].append(filled)
         mixture.docs[f"naive_{split}"].append(doc)
@@ -148,14 +175,21 @@ def _usable(raw: Iterable[str], mixture: Mixture, known: Known, taken: set[bytes
 def _checked(mixture: Mixture) -> Mixture:
     for name, docs in mixture.docs.items():
         if not any(doc.ents for doc in docs):
-            raise ValueError(f"{name} got no entity: give more new examples (vars.update.new) or another share (vars.update.dev_share)")
+            raise ValueError(
+                f"{name} got no entity: give more new examples (vars.update.new) or another share (vars.update.dev_share)"
+            )
     return mixture
 
 
 def summary(mixture: Mixture) -> dict[str, Any]:
     """Texts and entities by label of each part, and the counts, for mixture.json."""
     parts = {
-        name: {"texts": len(docs), "entities": dict(sorted(Counter(ent.label_ for doc in docs for ent in doc.ents).items()))}
+        name: {
+            "texts": len(docs),
+            "entities": dict(
+                sorted(Counter(ent.label_ for doc in docs for ent in doc.ents).items())
+            ),
+        }
         for name, docs in mixture.docs.items()
     }
     return {**parts, **mixture.counts}

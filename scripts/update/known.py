@@ -12,7 +12,9 @@ from scripts.files import progress_bar
 from scripts.ner.matching import PatternMatcher, resolve_overlaps
 from scripts.ner.patterns import read_patterns
 
-Found = tuple[Doc, list[Span], list[Span]]  # (example, spans by the pipeline, spans by the patterns), all spans of the example
+Found = tuple[
+    Doc, list[Span], list[Span]
+]  # (example, spans by the pipeline, spans by the patterns), all spans of the example
 
 
 class Known:
@@ -25,9 +27,13 @@ class Known:
         known: the labels to look for.
     """
 
-    def __init__(self, nlp: Language, patterns: Path, phrase_attr: str, known: Iterable[str]) -> None:
+    def __init__(
+        self, nlp: Language, patterns: Path, phrase_attr: str, known: Iterable[str]
+    ) -> None:
         self.nlp, self.known = nlp, set(known)
-        lines = read_patterns(patterns) if not patterns.is_file() or any(read_jsonl(patterns)) else []
+        lines = (
+            read_patterns(patterns) if not patterns.is_file() or any(read_jsonl(patterns)) else []
+        )
         self.patterns = [pattern for pattern in lines if pattern.label in self.known]
         self.passed_over = sorted({pattern.label for pattern in lines} - self.known)
         self.matcher = PatternMatcher(nlp, self.patterns, phrase_attr)
@@ -41,14 +47,29 @@ class Known:
                 yield self._found(doc, predicted)
 
     def _found(self, doc: Doc, predicted: Doc) -> Found:
-        by_pipeline = [Span(doc, ent.start, ent.end, label=ent.label_) for ent in predicted.ents if ent.label_ in self.known]
+        by_pipeline = [
+            Span(doc, ent.start, ent.end, label=ent.label_)
+            for ent in predicted.ents
+            if ent.label_ in self.known
+        ]
         matches, _ = resolve_overlaps(self.matcher(predicted))
-        return doc, by_pipeline, [Span(doc, start, end, label=self.patterns[index].label) for index, start, end in matches]
+        return (
+            doc,
+            by_pipeline,
+            [
+                Span(doc, start, end, label=self.patterns[index].label)
+                for index, start, end in matches
+            ],
+        )
 
 
 def fresh(doc: Doc) -> Doc:
     """The same tokens with nothing annotated."""
-    return Doc(doc.vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
+    return Doc(
+        doc.vocab,
+        words=[token.text for token in doc],
+        spaces=[bool(token.whitespace_) for token in doc],
+    )
 
 
 def overlaps(span: Span, others: Iterable[Span]) -> bool:

@@ -25,7 +25,9 @@ def load_pipeline(name: str) -> Language:
     try:
         nlp = spacy.load(name)
     except Exception as error:  # msgpack, zlib, numpy and the config system each raise their own on missing or damaged files
-        raise ValueError(f"{name} can't be loaded, make or install it again: {error or type(error).__name__}") from error
+        raise ValueError(
+            f"{name} can't be loaded, make or install it again: {error or type(error).__name__}"
+        ) from error
     ner_name(nlp, name)
     return nlp
 
@@ -39,9 +41,13 @@ def ner_name(nlp: Language, title: str = "the pipeline") -> str:
     names = [name for name in nlp.pipe_names if nlp.get_pipe_meta(name).factory in NER_FACTORIES]
     if not names:
         has = ", ".join(nlp.pipe_names) or "nothing"
-        raise ValueError(f"{title} has no NER to update (it has {has}): give a pipeline with one by vars.update.pipeline")
+        raise ValueError(
+            f"{title} has no NER to update (it has {has}): give a pipeline with one by vars.update.pipeline"
+        )
     if len(names) > 1:
-        raise ValueError(f"{title} has {len(names)} NERs ({', '.join(names)}): disable all but one and save it again")
+        raise ValueError(
+            f"{title} has {len(names)} NERs ({', '.join(names)}): disable all but one and save it again"
+        )
     return names[0]
 
 
@@ -62,7 +68,9 @@ def describe(nlp: Language, name: str, wanted: set[str]) -> dict[str, Any]:
         ValueError: "the new examples have no labelled span ...".
     """
     if not wanted:
-        raise ValueError("the new examples have no labelled span that fits the tokens: give others by vars.update.new")
+        raise ValueError(
+            "the new examples have no labelled span that fits the tokens: give others by vars.update.new"
+        )
     known = labels(nlp)
     return {
         "pipeline": name,
@@ -76,7 +84,11 @@ def describe(nlp: Language, name: str, wanted: set[str]) -> dict[str, Any]:
 def fingerprint(folder: Path) -> str:
     """A fingerprint of all files of a pipeline: another one for another pipeline of the same name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
-    return digest("\n".join(f"{path.relative_to(folder)} {digest(path.read_bytes())}" for path in files).encode())
+    return digest(
+        "\n".join(
+            f"{path.relative_to(folder)} {digest(path.read_bytes())}" for path in files
+        ).encode()
+    )
 
 
 def own_tok2vec(nlp: Language) -> None:
@@ -88,7 +100,9 @@ def own_tok2vec(nlp: Language) -> None:
     for name in list(nlp.pipe_names):
         if ner in getattr(nlp.get_pipe(name), "listening_components", []):
             # The copy's settings may refer to the original ("${components.tok2vec...}"), which may go.
-            nlp.get_pipe_config(name)["model"] = nlp.config.interpolate()["components"][name]["model"]
+            nlp.get_pipe_config(name)["model"] = nlp.config.interpolate()["components"][name][
+                "model"
+            ]
             nlp.replace_listeners(name, ner, ["model.tok2vec"])
             if not nlp.get_pipe(name).listening_components:  # type: ignore[attr-defined]
                 nlp.remove_pipe(name)
@@ -103,10 +117,14 @@ def extract_ner(nlp: Language, new_labels: Iterable[str], lang: str) -> Language
         ValueError: "the pipeline's language is ...", or "... has a tokenizer of its own kind ...".
     """
     if nlp.lang != lang:
-        raise ValueError(f"the pipeline's language is {nlp.lang}, not {lang}: give --vars.lang {nlp.lang}")
+        raise ValueError(
+            f"the pipeline's language is {nlp.lang}, not {lang}: give --vars.lang {nlp.lang}"
+        )
     plain = get_lang_class(lang)().config["nlp"]["tokenizer"]
     if nlp.config["nlp"]["tokenizer"] != plain:
-        raise ValueError(f"the pipeline has a tokenizer of its own kind ({nlp.config['nlp']['tokenizer']}): name it in configs/update.cfg")
+        raise ValueError(
+            f"the pipeline has a tokenizer of its own kind ({nlp.config['nlp']['tokenizer']}): name it in configs/update.cfg"
+        )
     own_tok2vec(nlp)
     ner = ner_name(nlp)
     for name in [name for name in nlp.component_names if name != ner]:

@@ -33,13 +33,19 @@ def write_sentences(path: Path, sentences: Iterable[list[str]]) -> dict[str, int
                     counts["sentences"] += 1
                     counts["tokens"] += len(piece)
         if not counts["sentences"]:
-            raise ValueError("no sentence of two words or more in the texts: there is nothing to learn from")
+            raise ValueError(
+                "no sentence of two words or more in the texts: there is nothing to learn from"
+            )
     return counts
 
 
-def from_texts(path: Path, nlp: Language, lower: bool, skipped: Skipped, skip_bad: bool = False) -> Iterator[list[str]]:
+def from_texts(
+    path: Path, nlp: Language, lower: bool, skipped: Skipped, skip_bad: bool = False
+) -> Iterator[list[str]]:
     """Sentences of a file or folder of texts; `skipped` takes note of texts that can't be processed, and with `skip_bad` of bad lines."""
-    with progress_bar("tokenize", sum(file.stat().st_size for file in source_files(path)), "B") as bar:
+    with progress_bar(
+        "tokenize", sum(file.stat().st_size for file in source_files(path)), "B"
+    ) as bar:
         for text in read_texts(path, skipped if skip_bad else None, bar):
             if reason := why_unreadable(text.text, nlp):
                 skipped.add(reason, text.file, text.line)
@@ -51,7 +57,11 @@ def to_sentences(text: str, nlp: Language, lower: bool) -> Iterator[list[str]]:
     """spaCy's tokens of each sentence, without white space. `nlp` sets sentence borders."""
     with nlp.memory_zone():
         for sentence in nlp(text).sents:
-            yield [token.lower_ if lower else token.text for token in sentence if not any(map(str.isspace, token.text))]
+            yield [
+                token.lower_ if lower else token.text
+                for token in sentence
+                if not any(map(str.isspace, token.text))
+            ]
 
 
 def from_sessions(path: Path) -> Iterator[list[str]]:
@@ -73,8 +83,12 @@ def _session(line: str, place: str) -> list[str]:
         items = json.loads(line)
     except ValueError:
         items = None
-    if not isinstance(items, list) or not all(isinstance(item, str | int) and len(str(item).split()) == 1 for item in items):
-        raise ValueError(f'{place}: no session: each line should be a list of ids without white space, ["a12", "b7"]')
+    if not isinstance(items, list) or not all(
+        isinstance(item, str | int) and len(str(item).split()) == 1 for item in items
+    ):
+        raise ValueError(
+            f'{place}: no session: each line should be a list of ids without white space, ["a12", "b7"]'
+        )
     return [str(item) for item in items]
 
 

@@ -44,7 +44,9 @@ def read_analogies(path: Path) -> list[Section]:
             sections.append(Section(line[1:].strip(), []))
         elif line.strip():
             if len(line.split()) != 4 or not sections:
-                raise ValueError(f"{path}:{number}: no analogy: a section begins with ': name', a question has four words")
+                raise ValueError(
+                    f"{path}:{number}: no analogy: a section begins with ': name', a question has four words"
+                )
             sections[-1].questions.append(line.split())
     return sections
 
@@ -62,11 +64,17 @@ def read_pairs(path: Path) -> list[tuple[str, str, float]]:
             try:
                 pairs.append((fields[0], fields[1], float(fields[2])))
             except (IndexError, ValueError):
-                raise ValueError(f"{path}:{number}: no pair: each line should be two words and a number, apart by tabs") from None
+                raise ValueError(
+                    f"{path}:{number}: no pair: each line should be two words and a number, apart by tabs"
+                ) from None
     return pairs
 
 
-def evaluate(vectors: WordVectors, sections: Iterable[Section], pairs: dict[str, list[tuple[str, str, float]]]) -> dict[str, Any]:
+def evaluate(
+    vectors: WordVectors,
+    sections: Iterable[Section],
+    pairs: dict[str, list[tuple[str, str, float]]],
+) -> dict[str, Any]:
     """Accuracy of analogies for each section and in all; Spearman's rank correlation of similarities; coverage of both.
 
     Questions and pairs count where all their words have vectors. As gensim does, words are compared without case, and the answer to a
@@ -76,17 +84,28 @@ def evaluate(vectors: WordVectors, sections: Iterable[Section], pairs: dict[str,
     for key, row in islice(vectors.key2row.items(), MOST_WORDS):
         by_upper.setdefault(vectors.strings[key].upper(), row)
     unit = normalised(vectors.table[: max(by_upper.values()) + 1])
-    same = np.array([by_upper[word.upper()] for word in vectors.words[: len(unit)]])  # the row that stands for all cases of a word
+    same = np.array(
+        [by_upper[word.upper()] for word in vectors.words[: len(unit)]]
+    )  # the row that stands for all cases of a word
     found = {section.name: _accuracy(unit, same, by_upper, section) for section in sections}
-    total = {key: sum(scores[key] for scores in found.values()) for key in ("correct", "covered", "questions")}
+    total = {
+        key: sum(scores[key] for scores in found.values())
+        for key in ("correct", "covered", "questions")
+    }
     return {
-        "analogies": {"all": _with_share(total), **{name: _with_share(scores) for name, scores in found.items()}},
+        "analogies": {
+            "all": _with_share(total),
+            **{name: _with_share(scores) for name, scores in found.items()},
+        },
         "similarities": {name: _spearman(unit, by_upper, some) for name, some in pairs.items()},
     }
 
 
 def _with_share(counts: dict[str, int]) -> dict[str, Any]:
-    return {"accuracy": counts["correct"] / counts["covered"] if counts["covered"] else None, **counts}
+    return {
+        "accuracy": counts["correct"] / counts["covered"] if counts["covered"] else None,
+        **counts,
+    }
 
 
 def _accuracy(unit: Any, same: Any, by_upper: dict[str, int], section: Section) -> dict[str, int]:
@@ -95,17 +114,31 @@ def _accuracy(unit: Any, same: Any, by_upper: dict[str, int], section: Section) 
     counts = {"correct": 0, "covered": len(known), "questions": len(rows)}
     if len(known):
         a, b, c, d = known.T
-        near, _ = top_k(unit, unit[b] - unit[a] + unit[c], min(4 * 3 + 1, len(unit)), title=section.name)
+        near, _ = top_k(
+            unit, unit[b] - unit[a] + unit[c], min(4 * 3 + 1, len(unit)), title=section.name
+        )
         for candidates, given, answer in zip(same[near], known[:, :3], d):
-            counts["correct"] += int(next((row for row in candidates if row not in given), -1) == answer)
+            counts["correct"] += int(
+                next((row for row in candidates if row not in given), -1) == answer
+            )
     return counts
 
 
-def _spearman(unit: Any, by_upper: dict[str, int], pairs: list[tuple[str, str, float]]) -> dict[str, Any]:
+def _spearman(
+    unit: Any, by_upper: dict[str, int], pairs: list[tuple[str, str, float]]
+) -> dict[str, Any]:
     spearmanr = need("scipy.stats", "vectors").spearmanr
-    known = [(by_upper[a.upper()], by_upper[b.upper()], score) for a, b, score in pairs if {a.upper(), b.upper()} <= by_upper.keys()]
+    known = [
+        (by_upper[a.upper()], by_upper[b.upper()], score)
+        for a, b, score in pairs
+        if {a.upper(), b.upper()} <= by_upper.keys()
+    ]
     cosines = [float(unit[a] @ unit[b]) for a, b, _ in known]
-    rank = float(spearmanr(cosines, [score for _, _, score in known]).statistic) if len(known) > 2 else None
+    rank = (
+        float(spearmanr(cosines, [score for _, _, score in known]).statistic)
+        if len(known) > 2
+        else None
+    )
     return {"spearman": rank, "covered": len(known), "pairs": len(pairs)}
 
 
@@ -113,7 +146,12 @@ def to_table(scores: dict[str, Any], title: str) -> Table:
     """All scores in one table."""
     table = Table("set", "score", "covered", "of", title=title, title_justify="left")
     for name, line in scores["analogies"].items():
-        table.add_row(f"analogies: {name}", _percent(line["accuracy"]), f"{line['covered']:,}", f"{line['questions']:,}")
+        table.add_row(
+            f"analogies: {name}",
+            _percent(line["accuracy"]),
+            f"{line['covered']:,}",
+            f"{line['questions']:,}",
+        )
     for name, line in scores["similarities"].items():
         score = "-" if line["spearman"] is None else f"{line['spearman']:.3f} Spearman"
         table.add_row(name, score, f"{line['covered']:,}", f"{line['pairs']:,}")

@@ -18,7 +18,10 @@ from scripts.files import new_folder, write_json
 from scripts.vectors.sources import Block, Floats2d
 
 Attr = Literal["ORTH", "LOWER"]
-PRUNE_ROWS, PRUNE_KEPT = 2_048, 2_000  # rows compared at once: their products, 16 MB, fit into the cache
+PRUNE_ROWS, PRUNE_KEPT = (
+    2_048,
+    2_000,
+)  # rows compared at once: their products, 16 MB, fit into the cache
 
 
 @dataclass
@@ -33,7 +36,14 @@ class Written:
 
 
 def write_folder(
-    path: Path, blocks: Iterable[Block], width: int, *, lang: str = "en", attr: Attr = "ORTH", limit: int = 0, prune: int = 0
+    path: Path,
+    blocks: Iterable[Block],
+    width: int,
+    *,
+    lang: str = "en",
+    attr: Attr = "ORTH",
+    limit: int = 0,
+    prune: int = 0,
 ) -> Written:
     """Write a folder that `spacy train --initialize.vectors` takes, in the order of the source. Of the table, memory holds a block.
 
@@ -76,12 +86,16 @@ def write_folder(
                 key2row.update(zip(keys, range(written.rows, written.rows + n_kept)))
                 written.rows += n_kept
                 if n_kept < len(rows):
-                    directions = normalised(np.concatenate(kept)) if directions is None else directions
+                    directions = (
+                        normalised(np.concatenate(kept)) if directions is None else directions
+                    )
                     kept.clear()
                     key2row.update(zip(keys[n_kept:], nearest_rows(rows[n_kept:], directions)))
             _write_header(file, written.rows, width)
         if not words:
-            raise ValueError(f"no vector is left: the source holds no word of use, {dict(written.left_out)}")
+            raise ValueError(
+                f"no vector is left: the source holds no word of use, {dict(written.left_out)}"
+            )
         srsly.write_msgpack(part / "vocab" / "key2row", key2row)
         checksum = crc32((part / "vocab" / "key2row").read_bytes(), checksum)
         srsly.write_json(part / "vocab" / "strings.json", sorted({*nlp.vocab.strings, *words}))
@@ -104,7 +118,9 @@ def write_folder(
 def _write_header(file: Any, rows: int, width: int) -> None:
     """Write numpy's header at the start of a file; it has the same length for any number of rows."""
     file.seek(0)
-    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)}
+    )
 
 
 def _cleaned(
@@ -126,7 +142,11 @@ def _cleaned(
         ):
             finite = np.asarray(np.isfinite(rows).all(axis=1))
             places = list(_useful(words, keys, finite.tolist(), taken, written))
-            words, keys, rows = [words[place] for place in places], [keys[place] for place in places], rows[places]
+            words, keys, rows = (
+                [words[place] for place in places],
+                [keys[place] for place in places],
+                rows[places],
+            )
         words, keys, rows = words[:left], keys[:left], rows[:left]
         left -= len(words)
         written.with_spaces += sum(" " in word for word in words if word)
@@ -143,7 +163,13 @@ def _decoded(word: bytes) -> str | None:
         return None
 
 
-def _useful(words: list[str | None], keys: list[int], finite: list[bool], taken: Mapping[int, int], written: Written) -> Iterator[int]:
+def _useful(
+    words: list[str | None],
+    keys: list[int],
+    finite: list[bool],
+    taken: Mapping[int, int],
+    written: Written,
+) -> Iterator[int]:
     """The places of words that are of use; `written` counts the others and why."""
     seen: set[int] = set()
     for place, (word, key) in enumerate(zip(words, keys)):
@@ -178,7 +204,9 @@ def nearest_rows(rows: Floats2d, directions: Floats2d) -> list[int]:
         place, best = np.arange(len(some)), np.full(len(some), -np.inf, "f4")
         for first in range(0, len(directions), PRUNE_KEPT):
             kept = directions[first : first + PRUNE_KEPT]
-            products = np.matmul(some, kept.T, out=buffer[: len(some) * len(kept)].reshape(len(some), len(kept)))
+            products = np.matmul(
+                some, kept.T, out=buffer[: len(some) * len(kept)].reshape(len(some), len(kept))
+            )
             at = products.argmax(axis=1)  # a row's own length changes no order
             better = products[place, at] > best
             best[better] = products[place, at][better]

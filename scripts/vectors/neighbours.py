@@ -40,7 +40,9 @@ class WordVectors:
     def row(self, word: str) -> int | None:
         """The row of a word, also with underscores for its spaces, in lower case, or with a capital; None if there is none."""
         joined = word.replace(" ", "_")
-        for form in dict.fromkeys((word, joined, word.lower(), joined.lower(), word.title(), joined.title())):
+        for form in dict.fromkeys(
+            (word, joined, word.lower(), joined.lower(), word.title(), joined.title())
+        ):
             if (row := self.key2row.get(get_string_id(form))) is not None:
                 return row
         return None
@@ -55,7 +57,10 @@ class WordVectors:
         for word in words:
             if (row := self.row(word)) is None:
                 alike = difflib.get_close_matches(word, self.words[:LOOKED_OVER], n=3)
-                raise ValueError(f"no vector for {word!r} in {self.path}" + (f": did you mean {' or '.join(alike)}?" if alike else ""))
+                raise ValueError(
+                    f"no vector for {word!r} in {self.path}"
+                    + (f": did you mean {' or '.join(alike)}?" if alike else "")
+                )
             found.append(row)
         return found
 
@@ -73,9 +78,13 @@ def read_folder(path: Path) -> WordVectors:
     try:
         table = np.load(path / "vocab" / "vectors", mmap_mode="r")
         key2row: dict[int, int] = srsly.read_msgpack(path / "vocab" / "key2row")
-        strings = {get_string_id(word): word for word in srsly.read_json(path / "vocab" / "strings.json")}
+        strings = {
+            get_string_id(word): word for word in srsly.read_json(path / "vocab" / "strings.json")
+        }
     except (OSError, ValueError) as error:
-        raise ValueError(f"no vectors in {path}: make them with vectors-train or vectors-convert ({error})") from error
+        raise ValueError(
+            f"no vectors in {path}: make them with vectors-train or vectors-convert ({error})"
+        ) from error
     if not len(table) or not key2row:
         raise ValueError(f"no vectors in {path}: the table is empty")
     words = [""] * len(table)
@@ -139,18 +148,24 @@ def split_words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",")]
 
 
-def combine(vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()) -> tuple[Floats2d, set[int]]:
+def combine(
+    vectors: WordVectors, positive: Sequence[Sequence[str]], negative: Sequence[Sequence[str]] = ()
+) -> tuple[Floats2d, set[int]]:
     """One direction, (1, width), out of groups of words, each group the mean of its unit vectors, and the rows that are these words' own.
 
     This is 3CosAdd (Mikolov et al. 2013, "Linguistic regularities in continuous space word representations").
     """
     total = np.zeros((1, vectors.table.shape[1]), "f4")
-    own: set[int] = set()  # in a pruned table a word may stand on the row of another, which is then an answer
+    own: set[int] = (
+        set()
+    )  # in a pruned table a word may stand on the row of another, which is then an answer
     for sign, groups in ((1, positive), (-1, negative)):
         for group in groups:
             rows = vectors.rows(group)
             total += sign * normalised(vectors.table[rows]).mean(axis=0)
-            own |= {row for row, word in zip(rows, group) if _plain(vectors.words[row]) == _plain(word)}
+            own |= {
+                row for row, word in zip(rows, group) if _plain(vectors.words[row]) == _plain(word)
+            }
     return total, own
 
 
@@ -168,8 +183,14 @@ def nearest(
     """The words nearest to a combination of words, none of which is among them, with their cosines."""
     query, used = combine(vectors, positive, negative)
     wanted = min(k + len(used), len(vectors.table))
-    rows, cosines = index.top_k(vectors.table, query, wanted) if index else top_k(vectors.table, query, wanted)
-    found = [(vectors.words[row], float(cosine)) for row, cosine in zip(rows[0], cosines[0]) if row not in used and row >= 0]
+    rows, cosines = (
+        index.top_k(vectors.table, query, wanted) if index else top_k(vectors.table, query, wanted)
+    )
+    found = [
+        (vectors.words[row], float(cosine))
+        for row, cosine in zip(rows[0], cosines[0])
+        if row not in used and row >= 0
+    ]
     return found[:k]
 
 
@@ -183,12 +204,18 @@ class Index:
     def build(cls, table: Floats2d, seed: int = 0) -> "Index":
         """Index a table, (n_rows, width), in blocks; of it, memory holds a sample and one byte a number."""
         faiss = need("faiss", "vectors")
-        n_cells = max(1, min(2 ** round(np.log2(4 * np.sqrt(len(table)))), len(table) // TRAINING_ROWS))
+        n_cells = max(
+            1, min(2 ** round(np.log2(4 * np.sqrt(len(table)))), len(table) // TRAINING_ROWS)
+        )
         cells = faiss.index_factory(table.shape[1], f"IVF{n_cells},SQ8", faiss.METRIC_INNER_PRODUCT)
         cells.cp.seed = seed
         cells.cp.max_points_per_centroid = TRAINING_ROWS
         cells.cp.min_points_per_centroid = 1
-        sample = np.sort(np.random.default_rng(seed).choice(len(table), min(len(table), n_cells * TRAINING_ROWS), replace=False))
+        sample = np.sort(
+            np.random.default_rng(seed).choice(
+                len(table), min(len(table), n_cells * TRAINING_ROWS), replace=False
+            )
+        )
         cells.train(normalised(table[sample]))
         with progress_bar("index", len(table), "row") as bar:
             for start in range(0, len(table), BLOCK):
@@ -200,7 +227,10 @@ class Index:
     def top_k(self, table: Floats2d, queries: Floats2d, k: int) -> tuple[Ints2d, Floats2d]:
         """As `top_k`, nearly; -1 where fewer were found."""
         _, candidates = self.cells.search(normalised(queries), min(4 * k, len(table)))
-        rows, cosines = np.full((len(queries), k), -1, "i8"), np.full((len(queries), k), -np.inf, "f4")
+        rows, cosines = (
+            np.full((len(queries), k), -1, "i8"),
+            np.full((len(queries), k), -np.inf, "f4"),
+        )
         for place, (query, found) in enumerate(zip(normalised(queries), candidates)):
             found = np.sort(found[found >= 0])
             values = normalised(table[found]) @ query
@@ -221,12 +251,18 @@ class Index:
         Raises:
             ValueError: "no index in ...", or "... is the index of another table ...".
         """
-        if (path / "table.json").exists() and srsly.read_json(path / "table.json") != _identity(vectors):
-            raise ValueError(f"{path} is the index of another table: make it again with python -m weasel run vectors-neighbours")
+        if (path / "table.json").exists() and srsly.read_json(path / "table.json") != _identity(
+            vectors
+        ):
+            raise ValueError(
+                f"{path} is the index of another table: make it again with python -m weasel run vectors-neighbours"
+            )
         try:
             return cls(need("faiss", "vectors").read_index(str(path / "index.faiss")))
         except RuntimeError:
-            raise ValueError(f"no index in {path}: make it with python -m weasel run vectors-neighbours") from None
+            raise ValueError(
+                f"no index in {path}: make it with python -m weasel run vectors-neighbours"
+            ) from None
 
 
 def _identity(vectors: WordVectors) -> dict[str, int]:
@@ -248,4 +284,9 @@ def compare(table: Floats2d, index: Index, k: int, n_queries: int, seed: int) ->
     recall = float(np.mean([len(set(a) & set(b)) / k for a, b in zip(exact.tolist(), near)]))
     times = {"index_ms": end - alone, "batch_ms": batch - start}
     per_query = {name: 1_000 * seconds / len(queries) for name, seconds in times.items()}
-    return {"recall": recall, **per_query, "exact_ms": 1_000 * (alone - batch) / min(ALONE, len(queries)), "k": k}
+    return {
+        "recall": recall,
+        **per_query,
+        "exact_ms": 1_000 * (alone - batch) / min(ALONE, len(queries)),
+        "k": k,
+    }

@@ -28,23 +28,36 @@ def read_groups(path: Path) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for number, record in read_jsonl(path):
         name, words = record.get("group"), record.get("words")
-        if not isinstance(name, str) or not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            raise ValueError(f'{path}:{number}: no group: each line should be {{"group": "sports", "words": ["tennis", ...]}}')
+        if (
+            not isinstance(name, str)
+            or not isinstance(words, list)
+            or not all(isinstance(word, str) for word in words)
+        ):
+            raise ValueError(
+                f'{path}:{number}: no group: each line should be {{"group": "sports", "words": ["tennis", ...]}}'
+            )
         groups[name] = list(dict.fromkeys([*groups.get(name, []), *words]))
     if not groups:
         raise ValueError(f"{path}: no group in it")
     return groups
 
 
-def known_words(vectors: WordVectors, groups: Mapping[str, Sequence[str]]) -> tuple[dict[str, list[str]], list[str]]:
+def known_words(
+    vectors: WordVectors, groups: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[str]], list[str]]:
     """The words of the groups that have vectors, and those that have none.
 
     Raises:
         ValueError: "fewer than five words ...".
     """
-    known = {name: [word for word in words if vectors.row(word) is not None] for name, words in groups.items()}
+    known = {
+        name: [word for word in words if vectors.row(word) is not None]
+        for name, words in groups.items()
+    }
     if sum(map(len, known.values())) < 5:
-        raise ValueError(f"fewer than five words of the groups have vectors in {vectors.path}: there is nothing to draw")
+        raise ValueError(
+            f"fewer than five words of the groups have vectors in {vectors.path}: there is nothing to draw"
+        )
     known = {name: words for name, words in known.items() if words}
     return known, [word for words in groups.values() for word in words if vectors.row(word) is None]
 
@@ -54,7 +67,11 @@ def project(rows: Floats2d, seed: int = 0) -> Floats2d:
     manifold = need("sklearn.manifold", "vectors")
     perplexity = min(30, (len(rows) - 1) / 3)
     tsne = manifold.TSNE(
-        n_components=2, metric="cosine", init="pca" if rows.shape[1] > 1 else "random", perplexity=perplexity, random_state=seed
+        n_components=2,
+        metric="cosine",
+        init="pca" if rows.shape[1] > 1 else "random",
+        perplexity=perplexity,
+        random_state=seed,
     )
     return np.asarray(tsne.fit_transform(rows), "f4")
 
@@ -65,11 +82,16 @@ def draw(groups: Mapping[str, Sequence[str]], places: Floats2d, title: str) -> F
     figure, axes = plt.subplots(figsize=(11, 8))
     names: list[Text] = []
     start = 0
-    for (name, words), colour in zip(groups.items(), cycle(PALETTE if len(groups) <= len(PALETTE) else MANY_COLOURS)):
+    for (name, words), colour in zip(
+        groups.items(), cycle(PALETTE if len(groups) <= len(PALETTE) else MANY_COLOURS)
+    ):
         some = places[start : start + len(words)]
         start += len(words)
         axes.scatter(some[:, 0], some[:, 1], s=22, color=colour, label=f"{name} ({len(words)})")
-        names += [axes.text(x, y, word, fontsize=8, color=colour) for (x, y), word in zip(some.tolist(), words)]
+        names += [
+            axes.text(x, y, word, fontsize=8, color=colour)
+            for (x, y), word in zip(some.tolist(), words)
+        ]
     for text in names[MOST_NAMED:]:
         text.remove()
     axes.set(xticks=[], yticks=[])

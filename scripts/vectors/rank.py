@@ -15,7 +15,9 @@ from scripts.vectors.neighbours import WordVectors, split_words
 DRAWN = 20  # members
 
 
-def rank(vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str) -> list[tuple[str, float]]:
+def rank(
+    vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str
+) -> list[tuple[str, float]]:
     """Names and the cosine of their vectors with the term's, highest first.
 
     Args:
@@ -28,7 +30,10 @@ def rank(vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str) ->
     """
     direction = vectors.vectors(split_words(term)).mean(axis=0)
     direction = direction / ((direction @ direction) ** 0.5 or 1.0)
-    found = {name: next((word for word in words if vectors.row(word) is not None), None) for name, words in names.items()}
+    found = {
+        name: next((word for word in words if vectors.row(word) is not None), None)
+        for name, words in names.items()
+    }
     known = {name: word for name, word in found.items() if word is not None}
     if not known:
         raise ValueError(f"none of the {len(names)} names has a vector in {vectors.path}")
@@ -40,7 +45,9 @@ def draw_ranking(ranking: Sequence[tuple[str, float]], term: str) -> Figure:
     """Bars for the first names of a ranking."""
     shown = ranking[:DRAWN]
     figure, axes = plt.subplots(figsize=(7.5, 0.6 + 0.27 * len(shown)))
-    drawn = axes.barh([name for name, _ in shown], [cosine for _, cosine in shown], color=COLOURS[1])
+    drawn = axes.barh(
+        [name for name, _ in shown], [cosine for _, cosine in shown], color=COLOURS[1]
+    )
     axes.bar_label(drawn, fmt="%.2f", fontsize=9, padding=2)
     axes.invert_yaxis()
     axes.set_xlabel(f"cosine with {term!r}")
@@ -52,9 +59,16 @@ def read_countries(path: Path) -> dict[str, list[str]]:
     """For each ISO 3166 code of three letters the names of its country, the commonest first: JSONL with "iso", "text" and "aliases"."""
     found = {}
     for number, record in read_jsonl(path):
-        names = [record.get("text"), *(aliases if isinstance(aliases := record.get("aliases", []), list) else [None])]
-        if not isinstance(record.get("iso"), str) or not all(isinstance(name, str) for name in names):
-            raise ValueError(f'{path}:{number}: no country: each line should be {{"text": "Norway", "iso": "NOR", "aliases": []}}')
+        names = [
+            record.get("text"),
+            *(aliases if isinstance(aliases := record.get("aliases", []), list) else [None]),
+        ]
+        if not isinstance(record.get("iso"), str) or not all(
+            isinstance(name, str) for name in names
+        ):
+            raise ValueError(
+                f'{path}:{number}: no country: each line should be {{"text": "Norway", "iso": "NOR", "aliases": []}}'
+            )
         found[record["iso"]] = names
     return found
 
@@ -67,7 +81,9 @@ def read_world(path: Path) -> Any:
     """
     geopandas = need("geopandas", "vectors")
     if not path.exists():
-        raise ValueError(f"{path} is not there: python -m weasel run fetch . --vars.workflow vectors")
+        raise ValueError(
+            f"{path} is not there: python -m weasel run fetch . --vars.workflow vectors"
+        )
     try:
         world = geopandas.read_file(path)
     except Exception as error:  # pyogrio, GDAL and shapely each raise their own on damaged files
@@ -75,7 +91,9 @@ def read_world(path: Path) -> Any:
     for column in ("id", "ISO_A3", "iso_a3", "ADM0_A3"):
         if column in world.columns and world[column].astype(str).str.fullmatch("[A-Z]{3}").any():
             return world.set_index(column)
-    raise ValueError(f"{path}: no ISO codes of three letters: features need them as id or as ISO_A3")
+    raise ValueError(
+        f"{path}: no ISO codes of three letters: features need them as id or as ISO_A3"
+    )
 
 
 def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> Figure:
@@ -104,5 +122,8 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> Figure:
         missing_kwds={"color": "#e6e6e6"},
     )
     axes.set_axis_off()
-    axes.set_title(f"countries and {term!r}: {int(world['cosine'].notna().sum())} of {len(world)} have a vector", loc="left")
+    axes.set_title(
+        f"countries and {term!r}: {int(world['cosine'].notna().sum())} of {len(world)} have a vector",
+        loc="left",
+    )
     return figure

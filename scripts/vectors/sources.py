@@ -19,7 +19,9 @@ import numpy.typing as npt
 from scripts.files import progress_bar
 
 Floats2d = npt.NDArray[np.float32]
-Block = tuple[list[bytes], Floats2d]  # words (UTF-8, if all is well) and their vectors, (n_words, width)
+Block = tuple[
+    list[bytes], Floats2d
+]  # words (UTF-8, if all is well) and their vectors, (n_words, width)
 
 CHUNK = 4 * 2**20  # bytes read at a time
 HEAD = 2**20  # bytes looked at to tell one format from another
@@ -31,7 +33,15 @@ _HEADER = re.compile(rb"(\d+) +([1-9]\d*) *\r?\n")
 _NO_HEADER = re.compile(rb"[-+]?\d+ +[-+]?\d+ *\r?\n")
 BOM = b"\xef\xbb\xbf"
 # RuntimeError and NotImplementedError: zip files that are encrypted or packed in a way that Python does not know
-DAMAGE = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError)
+DAMAGE = (
+    EOFError,
+    gzip.BadGzipFile,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,
+    NotImplementedError,
+)
 
 
 @dataclass
@@ -58,7 +68,9 @@ def open_source(path: Path, member: str = "") -> Iterator[Source]:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: give a file of vectors")
     if not path.exists():
-        raise ValueError(f"{path} does not exist: check the path, or download it (python -m weasel run fetch . --vars.workflow vectors)")
+        raise ValueError(
+            f"{path} does not exist: check the path, or download it (python -m weasel run fetch . --vars.workflow vectors)"
+        )
     if path.suffix == ".kv":
         yield _open_gensim(path)
         return
@@ -77,11 +89,15 @@ def _unpacked(path: Path, raw: BinaryIO, member: str) -> Iterator[tuple[str, Any
         try:
             archive = zipfile.ZipFile(raw)
         except zipfile.BadZipFile as error:
-            raise ValueError(f"{path}: not a zip, or one that was cut short ({error}): fetch or copy it again") from error
+            raise ValueError(
+                f"{path}: not a zip, or one that was cut short ({error}): fetch or copy it again"
+            ) from error
         files = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
         name = member or max(files, key=lambda name: files[name], default="")
         if name not in files:
-            raise ValueError(f"{path}: no file {name!r} in it: there is {', '.join(files) or 'none'}")
+            raise ValueError(
+                f"{path}: no file {name!r} in it: there is {', '.join(files) or 'none'}"
+            )
         try:
             unpacked = archive.open(name)
         except DAMAGE as error:
@@ -123,16 +139,24 @@ def _open_stream(reader: _Reader) -> Source:
     promised, width = map(int, header.groups()) if header else (None, len(fields) - 1)
     is_text = _are_numbers(fields[-width:]) if 0 < width < len(fields) else False
     if (not is_text and promised is None) or (not header and _NO_HEADER.match(head)):
-        inside = f" in {reader.name} (vars.vectors.member names another)" if path.suffix == ".zip" else ""
+        inside = (
+            f" in {reader.name} (vars.vectors.member names another)"
+            if path.suffix == ".zip"
+            else ""
+        )
         raise ValueError(
             f"{path}: no word vectors{inside}: it should begin with a header (3000000 300), or with a word, a space and its numbers"
         )
     if is_text and reader.name.endswith(".bin"):
         raise ValueError(f"{path}: holds text, not word2vec's binary format: rename it to .txt")
     if not is_text and reader.name.endswith(TEXT_SUFFIXES):
-        raise ValueError(f"{path}: its rows are not a word and {width} numbers each: if it is word2vec's binary format, rename it to .bin")
+        raise ValueError(
+            f"{path}: its rows are not a word and {width} numbers each: if it is word2vec's binary format, rename it to .bin"
+        )
     if promised is not None:
-        least = promised * (2 * width + 2 if is_text else 4 * width + 2)  # bytes: a letter, and what a number takes at least
+        least = promised * (
+            2 * width + 2 if is_text else 4 * width + 2
+        )  # bytes: a letter, and what a number takes at least
         size = path.stat().st_size * (MOST_INFLATION if reader.packed else 1)
         if least - 1 > size:  # the last line break may be missing
             raise ValueError(
@@ -149,10 +173,14 @@ def _are_numbers(fields: list[bytes]) -> bool:
             float(field)
     except ValueError:
         return False
-    return not any(b"_" in field for field in fields)  # Python reads 1_000 as a number, numpy does not
+    return not any(
+        b"_" in field for field in fields
+    )  # Python reads 1_000 as a number, numpy does not
 
 
-def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | None) -> Iterator[Block]:
+def _binary_blocks(
+    reader: _Reader, buffer: bytes, width: int, promised: int | None
+) -> Iterator[Block]:
     """word2vec's binary format: each row a word, a space, `width` little-endian floats, and in most files a line break."""
     assert promised is not None
     size, done, at = 4 * width, 0, 0
@@ -168,7 +196,9 @@ def _binary_blocks(reader: _Reader, buffer: bytes, width: int, promised: int | N
             at, done = end, done + 1
             continue
         if space < 0 and len(buffer) - at >= LONGEST_WORD:
-            raise ValueError(f"{reader.path}: row {done + 1:,} has no word: not word2vec's binary format, or damaged")
+            raise ValueError(
+                f"{reader.path}: row {done + 1:,} has no word: not word2vec's binary format, or damaged"
+            )
         if words:
             yield words, np.frombuffer(b"".join(rows), "<f4").reshape(-1, width)
             words, rows = [], []
@@ -193,12 +223,16 @@ def _text_blocks(reader: _Reader, rest: bytes, width: int, promised: int | None)
         *lines, rest = (rest + chunk).split(b"\n")
         lines += [] if more else [rest]
         if len(rest) > LONGEST_LINE:
-            raise ValueError(f"{reader.path}:{number + len(lines)}: a line of more than {LONGEST_LINE:,} bytes: no word vectors")
+            raise ValueError(
+                f"{reader.path}:{number + len(lines)}: a line of more than {LONGEST_LINE:,} bytes: no word vectors"
+            )
         block = _parse(reader.path, lines, number, width)
         number += len(lines)
         done += len(block[0])
         if promised is not None and done > promised:
-            raise ValueError(f"{reader.path}: more rows than the {promised:,} that its header promises: fetch or copy it again")
+            raise ValueError(
+                f"{reader.path}: more rows than the {promised:,} that its header promises: fetch or copy it again"
+            )
         if block[0]:
             yield block
     if promised is not None and done < promised:
@@ -215,28 +249,48 @@ def _parse(path: Path, lines: list[bytes], number: int, width: int) -> Block:
         word, _, tail = line.partition(b" ")
         if tail.count(b" ") != width - 1:
             word, *fields = line.rsplit(b" ", width)
-            too_many = b" " in word and _are_numbers(word.split(b" ")[-1:])  # a word may have spaces, but its end is no number
+            too_many = b" " in word and _are_numbers(
+                word.split(b" ")[-1:]
+            )  # a word may have spaces, but its end is no number
             if len(fields) != width or not _are_numbers(fields) or too_many:
                 found = len(line.split()) - 1
-                raise ValueError(f"{path}:{number + offset}: {found} numbers after the word, but the first row has {width}")
+                raise ValueError(
+                    f"{path}:{number + offset}: {found} numbers after the word, but the first row has {width}"
+                )
             tail = b" ".join(fields)
         words.append(word)
         numbers.append(tail)
     flat = np.empty(0, "f4")
-    with warnings.catch_warnings(), suppress(ValueError):  # at what is no number numpy stops, or raises from 2.4 on: the count below tells
+    with (
+        warnings.catch_warnings(),
+        suppress(ValueError),
+    ):  # at what is no number numpy stops, or raises from 2.4 on: the count below tells
         warnings.simplefilter("ignore", DeprecationWarning)
         flat = np.fromstring(b" ".join(numbers), np.float32, sep=" ")
     if len(flat) != len(words) * width:
-        wrong = (offset for offset, line in enumerate(lines) if line.strip() and not _are_numbers(line.rstrip().rsplit(b" ", width)[1:]))
+        wrong = (
+            offset
+            for offset, line in enumerate(lines)
+            if line.strip() and not _are_numbers(line.rstrip().rsplit(b" ", width)[1:])
+        )
         bad = next(wrong, 0)
-        raise ValueError(f"{path}:{number + bad}: something that is no number among the {width} after the word")
+        raise ValueError(
+            f"{path}:{number + bad}: something that is no number among the {width} after the word"
+        )
     return words, flat.reshape(-1, width)
 
 
 class _KeyedVectorsUnpickler(pickle.Unpickler):
     """Unpickles what gensim's KeyedVectors hold and nothing else: a pickle could run any code."""
 
-    SAFE = frozenset({("builtins", "object"), ("collections", "defaultdict"), ("copyreg", "_reconstructor"), ("_codecs", "encode")})
+    SAFE = frozenset(
+        {
+            ("builtins", "object"),
+            ("collections", "defaultdict"),
+            ("copyreg", "_reconstructor"),
+            ("_codecs", "encode"),
+        }
+    )
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "gensim.models.keyedvectors":
@@ -244,7 +298,8 @@ class _KeyedVectorsUnpickler(pickle.Unpickler):
         if module == "gensim.models.fasttext":
             raise pickle.UnpicklingError("FastText keeps no table of whole words in it")
         if (module, name) in self.SAFE or (
-            module.split(".")[0] == "numpy" and name in {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
+            module.split(".")[0] == "numpy"
+            and name in {"_reconstruct", "ndarray", "dtype", "scalar", "_frombuffer"}
         ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"{module}.{name} has no place in word vectors")
@@ -263,7 +318,11 @@ def _open_gensim(path: Path) -> Source:
         table = found.get("vectors")
         if table is None:
             table = np.load(f"{path}.vectors.npy", mmap_mode="r")
-        if table.ndim != 2 or table.shape[0] != len(words) or not all(isinstance(word, str) for word in words):
+        if (
+            table.ndim != 2
+            or table.shape[0] != len(words)
+            or not all(isinstance(word, str) for word in words)
+        ):
             raise ValueError(f"{len(words):,} words, a table of {table.shape}")
     except Exception as error:  # a damaged pickle can raise anything
         raise ValueError(
@@ -272,6 +331,10 @@ def _open_gensim(path: Path) -> Source:
     step = max(1, CHUNK // (4 * table.shape[1]))
     starts = range(0, len(words), step)
     blocks = (
-        ([word.encode("utf8", "surrogatepass") for word in words[at : at + step]], np.asarray(table[at : at + step], "f4")) for at in starts
+        (
+            [word.encode("utf8", "surrogatepass") for word in words[at : at + step]],
+            np.asarray(table[at : at + step], "f4"),
+        )
+        for at in starts
     )
     return Source(table.shape[1], blocks)

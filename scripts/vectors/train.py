@@ -55,13 +55,24 @@ class Sample:
                 rows = [known[word] for word in line.split() if word in known]
                 if len(rows) > 1:
                     at = int(rng.integers(len(rows)))
-                    around = rows[max(0, at - settings.window) : at] + rows[at + 1 : at + 1 + settings.window]
-                    some = around if settings.algorithm == "cbow" else [around[int(rng.integers(len(around)))]]
+                    around = (
+                        rows[max(0, at - settings.window) : at]
+                        + rows[at + 1 : at + 1 + settings.window]
+                    )
+                    some = (
+                        around
+                        if settings.algorithm == "cbow"
+                        else [around[int(rng.integers(len(around)))]]
+                    )
                     contexts.append(some)
                     words.append(rows[at])
         if not words:
-            raise ValueError(f"no sentence of {sentences} has two words that come {settings.min_count} times or more: add texts")
-        noise = np.searchsorted(model.cum_table, rng.integers(model.cum_table[-1], size=(len(words), settings.negative)))
+            raise ValueError(
+                f"no sentence of {sentences} has two words that come {settings.min_count} times or more: add texts"
+            )
+        noise = np.searchsorted(
+            model.cum_table, rng.integers(model.cum_table[-1], size=(len(words), settings.negative))
+        )
         most = max(map(len, contexts))
         padded = np.array([some + [-1] * (most - len(some)) for some in contexts], "i8")
         return cls(padded, np.column_stack([np.array(words, "i8"), noise]))
@@ -77,13 +88,21 @@ class Sample:
 
 def find_phrases(sentences: Path, output: Path, min_count: int, threshold: float = 10.0) -> int:
     """Join the words of frequent pairs by an underscore (gensim's Phrases: New_York). Returns how many kinds of pairs were found."""
-    models, line_sentence = need("gensim.models.phrases", "vectors"), need("gensim.models.word2vec", "vectors").LineSentence
+    models, line_sentence = (
+        need("gensim.models.phrases", "vectors"),
+        need("gensim.models.word2vec", "vectors").LineSentence,
+    )
     phrases = models.Phrases(
-        line_sentence(str(sentences)), min_count=min_count, threshold=threshold, connector_words=models.ENGLISH_CONNECTOR_WORDS
+        line_sentence(str(sentences)),
+        min_count=min_count,
+        threshold=threshold,
+        connector_words=models.ENGLISH_CONNECTOR_WORDS,
     )
     frozen = phrases.freeze()
     with replacing(output) as part, part.open("w", encoding="utf8") as file:
-        file.writelines(" ".join(frozen[sentence]) + "\n" for sentence in line_sentence(str(sentences)))
+        file.writelines(
+            " ".join(frozen[sentence]) + "\n" for sentence in line_sentence(str(sentences))
+        )
     return len(frozen.phrasegrams)
 
 
@@ -113,7 +132,9 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
         model.build_vocab(corpus_file=str(sentences))
         model.quicksilver = {"name": name, "epochs": 0, "losses": []}
     if not len(model.wv):
-        raise ValueError(f"no word comes {settings.min_count} times or more in {sentences}: lower vars.vectors.min_count or add texts")
+        raise ValueError(
+            f"no word comes {settings.min_count} times or more in {sentences}: lower vars.vectors.min_count or add texts"
+        )
     sample = Sample.draw(sentences, model, settings)
     step = (FIRST_ALPHA - LAST_ALPHA) / settings.epochs
     for epoch in range(model.quicksilver["epochs"], settings.epochs):
@@ -131,7 +152,10 @@ def train(sentences: Path, checkpoint: Path, settings: Settings) -> Any:
         loss = sample.loss(model)
         model.quicksilver["epochs"] = epoch + 1
         model.quicksilver["losses"].append(loss)
-        print(f"epoch {epoch + 1} of {settings.epochs}: loss {loss:.3f}, {model.total_train_time:.1f} s of training so far", flush=True)
+        print(
+            f"epoch {epoch + 1} of {settings.epochs}: loss {loss:.3f}, {model.total_train_time:.1f} s of training so far",
+            flush=True,
+        )
         if epoch + 1 < settings.epochs:
             with new_folder(checkpoint, "model") as part:
                 model.save(str(part / "model"))
@@ -159,7 +183,11 @@ def _progress(title: str) -> Iterator[None]:
 
         class Handler(logging.Handler):
             def emit(self, record: logging.LogRecord) -> None:
-                if "PROGRESS" in record.msg and isinstance(record.args, tuple) and len(record.args) > 2:
+                if (
+                    "PROGRESS" in record.msg
+                    and isinstance(record.args, tuple)
+                    and len(record.args) > 2
+                ):
                     bar.set_postfix_str(f"{record.args[2]:,.0f} words/s", refresh=False)
                     bar.update(float(record.args[1]) - bar.n)  # type: ignore[arg-type]
 
@@ -184,4 +212,7 @@ def finish(model: Any, folder: Path, checkpoint: Path, *, lang: str, attr: Attr)
 
 def _blocks(vectors: Any) -> Iterator[Block]:
     for start in range(0, len(vectors), ROWS):
-        yield [word.encode() for word in vectors.index_to_key[start : start + ROWS]], vectors.vectors[start : start + ROWS]
+        yield (
+            [word.encode() for word in vectors.index_to_key[start : start + ROWS]],
+            vectors.vectors[start : start + ROWS],
+        )

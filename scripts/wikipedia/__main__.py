@@ -19,27 +19,47 @@ from scripts.wikipedia.infobox import parser
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-Dump = Annotated[Path, typer.Argument(help="pages-articles dump: .xml or .xml.bz2, one stream or many")]
-Index = Annotated[Path | None, typer.Option(help="index of a multistream dump, packed or not; an empty file for none")]
+Dump = Annotated[
+    Path, typer.Argument(help="pages-articles dump: .xml or .xml.bz2, one stream or many")
+]
+Index = Annotated[
+    Path | None,
+    typer.Option(help="index of a multistream dump, packed or not; an empty file for none"),
+]
 Limit = Annotated[int, typer.Option(help="stop after so many records; 0 for all", min=0)]
 Processes = Annotated[int, typer.Option(help="processes; -1 for one a core")]
-PartMb = Annotated[float, typer.Option(help="MB of the dump for a process at a time: what a kill may lose", min=0.001)]
+PartMb = Annotated[
+    float,
+    typer.Option(help="MB of the dump for a process at a time: what a kill may lose", min=0.001),
+]
 Part = tuple[int, int]  # first byte, byte after the last
 Prepare = Callable[..., extracting.Make]
 DEFAULT_PART = extracting.PART / 2**20
 
 
-def _parts(dump: Path, index: Path | None, part_mb: float, titles: frozenset[str] = frozenset()) -> list[Part]:
+def _parts(
+    dump: Path, index: Path | None, part_mb: float, titles: frozenset[str] = frozenset()
+) -> list[Part]:
     """The bytes of the dump between which to read."""
     size = round(part_mb * 2**20)
     total = extracting.size_of(dump)
     if index is None or (index.exists() and not index.stat().st_size):
         return cut(total, size)
-    return indexing.streams_of(index, titles, dump) if titles else indexing.cut_at_streams(index, dump, size)
+    return (
+        indexing.streams_of(index, titles, dump)
+        if titles
+        else indexing.cut_at_streams(index, dump, size)
+    )
 
 
 def _write(
-    dump: Path, output: Path, parts: Callable[[], list[Part]], make: tuple[Prepare, tuple[Any, ...]], limit: int, n_process: int, none: str
+    dump: Path,
+    output: Path,
+    parts: Callable[[], list[Part]],
+    make: tuple[Prepare, tuple[Any, ...]],
+    limit: int,
+    n_process: int,
+    none: str,
 ) -> None:
     """Write the records of a dump and their counts, unless that is done, and end with an error where the dump is not whole."""
     counts = output.with_suffix(".counts.json")
@@ -58,8 +78,13 @@ def extract(
     dump: Dump,
     output: Annotated[Path, typer.Argument(help="JSONL file for the pages; counts go beside it")],
     index: Index = None,
-    infobox: Annotated[str, typer.Option(help="the infobox that pages must carry: film, book, album, settlement ...")] = "film",
-    aliases: Annotated[str, typer.Option(help="other names of its template, whole, apart by commas")] = "",
+    infobox: Annotated[
+        str,
+        typer.Option(help="the infobox that pages must carry: film, book, album, settlement ..."),
+    ] = "film",
+    aliases: Annotated[
+        str, typer.Option(help="other names of its template, whole, apart by commas")
+    ] = "",
     limit: Limit = 0,
     n_process: Processes = -1,
     part_mb: PartMb = DEFAULT_PART,
@@ -79,18 +104,29 @@ def text(
     dump: Dump,
     output: Annotated[Path, typer.Argument(help="JSONL file for the texts; counts go beside it")],
     index: Index = None,
-    titles: Annotated[Path | None, typer.Option(help="titles of the pages to write, one a line; an empty file for all")] = None,
-    unit: Annotated[plain.Unit, typer.Option(help="a text for each paragraph, or for each page")] = "paragraph",
+    titles: Annotated[
+        Path | None,
+        typer.Option(help="titles of the pages to write, one a line; an empty file for all"),
+    ] = None,
+    unit: Annotated[
+        plain.Unit, typer.Option(help="a text for each paragraph, or for each page")
+    ] = "paragraph",
     least: Annotated[int, typer.Option(help="leave out texts of fewer characters", min=1)] = 1,
     limit: Limit = 0,
     n_process: Processes = -1,
     part_mb: PartMb = DEFAULT_PART,
 ) -> None:
     """Write the plain text of articles, as raw texts for ner and vectors."""
-    wanted = frozenset(plain.title_of_line(line) for _, line in read_lines(titles) if line.strip()) if titles else frozenset()
+    wanted = (
+        frozenset(plain.title_of_line(line) for _, line in read_lines(titles) if line.strip())
+        if titles
+        else frozenset()
+    )
     none = "gives a text that is wanted: see vars.wikipedia.titles and least"
     make = (plain.texts_of_pages, (unit, least, wanted))
-    _write(dump, output, partial(_parts, dump, index, part_mb, wanted), make, limit, n_process, none)
+    _write(
+        dump, output, partial(_parts, dump, index, part_mb, wanted), make, limit, n_process, none
+    )
 
 
 @app.command()

@@ -12,7 +12,9 @@ BLOCK = 0x314159265359  # what a block begins with: the digits of pi
 END = 0x177245385090  # what a stream ends with, before a checksum: those of its root
 MAGIC_BITS = 48
 CRC_BITS = 32
-TAIL_BITS = 2 * MAGIC_BITS + 2 * CRC_BITS  # in which the END before the next stream's first block lies
+TAIL_BITS = (
+    2 * MAGIC_BITS + 2 * CRC_BITS
+)  # in which the END before the next stream's first block lies
 CHUNK = 2**20  # bytes read at a time
 LONGEST_BLOCK = 2**20  # packed bytes: 900 kB that can't be packed grow by a hundredth
 MOST_HELD = CHUNK + 4 * LONGEST_BLOCK  # bytes; in more of them without three blocks there is a hole
@@ -22,11 +24,15 @@ def find_magic(data: bytes, magic: int) -> list[int]:
     """The bits of some bytes at which given 48 bits begin, in order."""
     found = []
     for shift in range(8):
-        inner = (magic >> shift & (1 << 40) - 1).to_bytes(5, "big")  # the five bytes that the bits fill whole, wherever they begin
+        inner = (magic >> shift & (1 << 40) - 1).to_bytes(
+            5, "big"
+        )  # the five bytes that the bits fill whole, wherever they begin
         at = data.find(inner, 1) - 1
         while at >= 0:
             around = int.from_bytes(data[at : at + 7].ljust(7, b"\0"), "big")
-            if around >> 8 - shift & (1 << MAGIC_BITS) - 1 == magic and at + 6 + (shift > 0) <= len(data):
+            if around >> 8 - shift & (1 << MAGIC_BITS) - 1 == magic and at + 6 + (shift > 0) <= len(
+                data
+            ):
                 found.append(8 * at + shift)
             at = data.find(inner, at + 2) - 1
     return sorted(found)
@@ -45,11 +51,15 @@ def _unpack(data: bytes, start: int, stop: int) -> bytes | None:
         return None
     block = _bits(data, start, stop)
     checksum = block >> stop - start - MAGIC_BITS - CRC_BITS & (1 << CRC_BITS) - 1
-    stream = (block << MAGIC_BITS | END) << CRC_BITS | checksum  # of one block: its checksum is the block's
+    stream = (
+        block << MAGIC_BITS | END
+    ) << CRC_BITS | checksum  # of one block: its checksum is the block's
     padding = -n_bits & 7
     unpacker = bz2.BZ2Decompressor()
     try:
-        text = unpacker.decompress(b"BZh9" + (stream << padding).to_bytes((n_bits + padding) // 8, "big"))
+        text = unpacker.decompress(
+            b"BZh9" + (stream << padding).to_bytes((n_bits + padding) // 8, "big")
+        )
     except (OSError, EOFError):
         return None
     return text if unpacker.eof else None

@@ -14,18 +14,24 @@ from scripts.files import digest
 from scripts.wikipedia.bzip2 import LONGEST_BLOCK, is_bz2, read_blocks
 
 CHUNK = 2**20  # bytes of a plain file read at a time
-LONGEST_PAGE = 16 * 2**20  # bytes; MediaWiki itself takes texts of 2 MiB, which escapes make six times as long
+LONGEST_PAGE = (
+    16 * 2**20
+)  # bytes; MediaWiki itself takes texts of 2 MiB, which escapes make six times as long
 MOST_INFLATION = 250  # bytes of text for a byte of .bz2, beyond FREE_INFLATION; Wikipedia has 4
 FREE_INFLATION = 64 * 2**20
 _KNOWN_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
 _NAMESPACE = re.compile(rb'<namespace key="(-?\d+)"[^>]*?(?:/>|>([^<]*)</namespace>)')
-_HEAD = re.compile(rb"<page>\s*<title>([^<]*)</title>\s*<ns>(-?\d+)</ns>\s*<id>(\d+)</id>\s*(<redirect\b)?")
+_HEAD = re.compile(
+    rb"<page>\s*<title>([^<]*)</title>\s*<ns>(-?\d+)</ns>\s*<id>(\d+)</id>\s*(<redirect\b)?"
+)
 _REVISION = re.compile(rb"<revision>\s*<id>(\d+)</id>")
 _TIMESTAMP = re.compile(rb"<timestamp>([^<]*)</timestamp>")
 _TEXT = re.compile(rb"<text\b[^>]*?(?:/>|>([^<]*)</text>)")
 
-Feed = Iterator[tuple[int, bytes | None]]  # (the byte of the file at which some text begins, the text, or None where it is damaged)
+Feed = Iterator[
+    tuple[int, bytes | None]
+]  # (the byte of the file at which some text begins, the text, or None where it is damaged)
 
 
 class Malformed(ValueError):
@@ -62,14 +68,18 @@ def _open(path: Path) -> tuple[BinaryIO, bool]:
         ValueError: "... does not exist ...", "... is a folder ...", "... is neither XML nor bz2 ...".
     """
     if not path.exists():
-        raise ValueError(f"{path} does not exist: give a dump by vars.wikipedia.dump (python -m weasel run fetch downloads Wikipedia's)")
+        raise ValueError(
+            f"{path} does not exist: give a dump by vars.wikipedia.dump (python -m weasel run fetch downloads Wikipedia's)"
+        )
     if path.is_dir():
         raise ValueError(f"{path} is a folder: give one of the dumps in it")
     file = path.open("rb")
     head = file.read(4096)
     if not is_bz2(head) and not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         file.close()
-        raise ValueError(f"{path} is neither XML nor bz2: give a pages-articles dump (.xml, .xml.bz2)")
+        raise ValueError(
+            f"{path} is neither XML nor bz2: give a pages-articles dump (.xml, .xml.bz2)"
+        )
     return file, is_bz2(head)
 
 
@@ -91,7 +101,9 @@ def feed(path: Path, start: int, end: int) -> Feed:
         for at, text in read_blocks(file, start):
             size += len(text or b"")
             if size > FREE_INFLATION + MOST_INFLATION * (at - start):
-                raise ValueError(f"{path} grows more than {MOST_INFLATION} times when unpacked: a compression bomb, or no dump of texts")
+                raise ValueError(
+                    f"{path} grows more than {MOST_INFLATION} times when unpacked: a compression bomb, or no dump of texts"
+                )
             yield at, text
 
 
@@ -104,7 +116,9 @@ def read_head(path: Path) -> bytes:
     head = b""
     for _, text in feed(path, 0, CHUNK):
         if text is None:
-            raise ValueError(f"{path} ends early or is damaged before its first page: fetch or copy it again")
+            raise ValueError(
+                f"{path} ends early or is damaged before its first page: fetch or copy it again"
+            )
         head += text
         if b"<page>" in head or len(head) > LONGEST_PAGE:
             break
@@ -118,7 +132,11 @@ def read_head(path: Path) -> bytes:
 
 def namespaces(head: bytes) -> dict[int, str]:
     """The names of a wiki's namespaces (other than that of articles) by their keys."""
-    return {int(key): unescape(name.decode("utf8", "replace")) for key, name in _NAMESPACE.findall(head) if name}
+    return {
+        int(key): unescape(name.decode("utf8", "replace"))
+        for key, name in _NAMESPACE.findall(head)
+        if name
+    }
 
 
 def ends_well(path: Path) -> bool:
@@ -140,7 +158,9 @@ def fingerprint(path: Path) -> str:
         file.seek(0)
         head = file.read(CHUNK)
         file.seek(max(0, size - CHUNK))
-        return digest(f"{size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())}".encode())
+        return digest(
+            f"{size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())}".encode()
+        )
 
 
 def cut(size: int, part: int) -> list[tuple[int, int]]:
@@ -183,7 +203,9 @@ def read_pages(pieces: Feed, end: int, path: Path) -> Iterator[bytes | Damaged]:
         unfinished = 0 <= start < limit
         between = len(buffer) - at if at else between + len(text)
         if between > LONGEST_PAGE:
-            raise ValueError(f"{path}: no page ends within {LONGEST_PAGE >> 20} MB: a compression bomb, or no dump")
+            raise ValueError(
+                f"{path}: no page ends within {LONGEST_PAGE >> 20} MB: a compression bomb, or no dump"
+            )
         if not own and not unfinished:
             return
         rest = buffer[start:] if unfinished else buffer[max(at, len(buffer) - len("<page")) :]
@@ -233,7 +255,13 @@ def unescape(text: str) -> str:
         raise Malformed("an entity that XML does not have")
     if "&#" in text:
         return _ENTITY.sub(_character, text)
-    for name in ("lt", "gt", "quot", "apos", "amp"):  # the last one last, or &amp;lt; would become <
+    for name in (
+        "lt",
+        "gt",
+        "quot",
+        "apos",
+        "amp",
+    ):  # the last one last, or &amp;lt; would become <
         text = text.replace(f"&{name};", _KNOWN_ENTITIES[name])
     return text
 

@@ -31,16 +31,27 @@ from scripts.wikipedia.dump import (
 from scripts.wikipedia.infobox import parser, properties
 
 PART = 4 * 2**20  # bytes of the dump's file
-CODE = digest(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))))  # what other code made is not kept
+CODE = digest(
+    b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+)  # what other code made is not kept
 TEMPLATES = 10  # the key of their namespace
-REDIRECTS, OTHERS, DISAMBIGUATIONS, MALFORMED = "redirects", "other namespaces", "disambiguations", "malformed"
+REDIRECTS, OTHERS, DISAMBIGUATIONS, MALFORMED = (
+    "redirects",
+    "other namespaces",
+    "disambiguations",
+    "malformed",
+)
 EMPTY_BYTES = 4096  # of a page without text: what else a page has is shorter
 KINDS = ("pages", "articles", REDIRECTS, "templates", OTHERS, DISAMBIGUATIONS, "empty", MALFORMED)
 UNCLOSED, TOO_LONG = "infobox never closed", "infobox too long"
-LONGEST_INFOBOX = 50_000  # characters; long ones have 10,000, and the parser takes minutes for 50,000 of malice
+LONGEST_INFOBOX = (
+    50_000  # characters; long ones have 10,000, and the parser takes minutes for 50,000 of malice
+)
 
 Record = dict[str, Any]
-Make = Callable[[Head, bytes, Counter[str]], Iterable[Record]]  # records of an article's page, with a counter for what is to be told
+Make = Callable[
+    [Head, bytes, Counter[str]], Iterable[Record]
+]  # records of an article's page, with a counter for what is to be told
 
 
 @dataclass
@@ -49,7 +60,9 @@ class Result:
 
     counts: Counter[str] = field(default_factory=Counter)
     last: str = ""  # the title of the last page that was read
-    damaged: list[str] = field(default_factory=list)  # titles of the pages after which something could not be read
+    damaged: list[str] = field(
+        default_factory=list
+    )  # titles of the pages after which something could not be read
     records: int = 0
     whole: bool = True  # whether all of the dump was gone through
     ends_early: bool = False  # whether the dump has no end
@@ -64,15 +77,23 @@ def template_names(infobox: str, aliases: str) -> list[str]:
     """
     name = wikitext.template_name(infobox)
     if not name:
-        raise ValueError("no infobox named: give one by vars.wikipedia.infobox, such as film, book, album or settlement")
+        raise ValueError(
+            "no infobox named: give one by vars.wikipedia.infobox, such as film, book, album or settlement"
+        )
     name = name if name.startswith("Infobox") else f"Infobox {infobox.strip().replace('_', ' ')}"
-    return list(dict.fromkeys([name, *filter(None, map(wikitext.template_name, aliases.split(",")))]))
+    return list(
+        dict.fromkeys([name, *filter(None, map(wikitext.template_name, aliases.split(",")))])
+    )
 
 
 def pages_with_infobox(infobox: str, names: list[str], of_wiki: dict[int, str]) -> Make:
     """What makes the records of pages that carry one of some templates."""
     parser()
-    mention, opening, wiki = wikitext.mention_of(names), wikitext.opening_of(names), wikitext.Wiki(of_wiki)
+    mention, opening, wiki = (
+        wikitext.mention_of(names),
+        wikitext.opening_of(names),
+        wikitext.Wiki(of_wiki),
+    )
 
     def make(head: Head, page: bytes, counts: Counter[str]) -> Iterator[Record]:
         if not mention.search(page):
@@ -118,14 +139,22 @@ def shard_maker(path: Path, prepare: Callable[..., Make], args: tuple[Any, ...])
                 head = parse_head(page)
                 kind = kind_of(head, page)
                 if kind == "articles":
-                    lines += [srsly.json_dumps(record) + "\n" for record in make(head, page, counts)]
+                    lines += [
+                        srsly.json_dumps(record) + "\n" for record in make(head, page, counts)
+                    ]
                 counts[kind] += 1
             except Malformed:
                 counts[MALFORMED] += 1
             else:
                 last = head.title
         counts["pages"] = sum(counts[kind] for kind in KINDS[1:])
-        told = {"counts": dict(counts), "records": len(lines), "last": last, "damaged": damaged, "bytes": end - start}
+        told = {
+            "counts": dict(counts),
+            "records": len(lines),
+            "last": last,
+            "damaged": damaged,
+            "bytes": end - start,
+        }
         return "".join(lines).encode("utf8"), told
 
     return make_shard
@@ -172,9 +201,20 @@ def go_through(
     shards = output.with_name(f"{output.stem}.parts")
     shards.mkdir(parents=True, exist_ok=True)
     result = Result(whole=not limit, made_of=f"{settings} {limit}")
-    with progress_bar("read", sum(end - start for start, end in parts), "B") as bar, replacing(output) as new, new.open("wb") as file:
+    with (
+        progress_bar("read", sum(end - start for start, end in parts), "B") as bar,
+        replacing(output) as new,
+        new.open("wb") as file,
+    ):
         made = make_shards(
-            parts, shards, settings, n_process, shard_maker, (path, prepare, (*args, of_wiki)), suffix=".jsonl", noun="wikipedia"
+            parts,
+            shards,
+            settings,
+            n_process,
+            shard_maker,
+            (path, prepare, (*args, of_wiki)),
+            suffix=".jsonl",
+            noun="wikipedia",
         )
         for number, told in enumerate(made):
             bar.update(told["bytes"])
@@ -205,7 +245,9 @@ def settings_of(path: Path, prepare: Callable[..., Make], args: tuple[Any, ...])
     Raises:
         ValueError: for what is no dump.
     """
-    plain = [sorted(arg) if isinstance(arg, frozenset) else arg for arg in args]  # sets have an order of their own in each process
+    plain = [
+        sorted(arg) if isinstance(arg, frozenset) else arg for arg in args
+    ]  # sets have an order of their own in each process
     return digest(f"{CODE} {prepare.__name__} {plain} {fingerprint(path)}".encode())
 
 
@@ -225,21 +267,39 @@ def check(result: Result, path: Path, output: Path) -> None:
     Raises:
         ValueError: "... ends early ..." or "... is damaged ...", with the last good page.
     """
-    places = [title for title in dict.fromkeys(result.damaged) if not (result.ends_early and title == result.last)]
+    places = [
+        title
+        for title in dict.fromkeys(result.damaged)
+        if not (result.ends_early and title == result.last)
+    ]
     if not result.ends_early and not places:
         return
     what = [f"ends early, behind the page {result.last!r}"] if result.ends_early else []
     what += [f"is damaged behind the page {title!r}" for title in places]
     pages = f"its {result.counts['pages']:,} readable pages"
-    written = f"{result.records:,} records of {pages} are in {output}" if result.records else f"no record is in {pages}"
+    written = (
+        f"{result.records:,} records of {pages} are in {output}"
+        if result.records
+        else f"no record is in {pages}"
+    )
     raise ValueError(f"{path} {' and '.join(what)}: fetch or copy it again ({written})")
 
 
 def to_json(result: Result, output: Path) -> dict[str, Any]:
     """The counts, in their order, and what tells `made_before` that the file is what a run would write."""
     counts = {kind: result.counts[kind] for kind in dict.fromkeys((*KINDS, *sorted(result.counts)))}
-    places = {"last_page": result.last, "ends_early": result.ends_early, "damaged_behind": result.damaged}
-    return {"records": result.records, **counts, **places, "made_of": result.made_of, "bytes": output.stat().st_size}
+    places = {
+        "last_page": result.last,
+        "ends_early": result.ends_early,
+        "damaged_behind": result.damaged,
+    }
+    return {
+        "records": result.records,
+        **counts,
+        **places,
+        "made_of": result.made_of,
+        "bytes": output.stat().st_size,
+    }
 
 
 def made_before(output: Path, counts: Path, made_of: str) -> bool:
@@ -254,6 +314,10 @@ def made_before(output: Path, counts: Path, made_of: str) -> bool:
 
 def print_result(result: Result, output: Path) -> None:
     """Print what was written, and what was left out."""
-    left_out = ", ".join(f"{result.counts[kind]:,} {kind}" for kind in (*KINDS[2:], UNCLOSED, TOO_LONG) if result.counts[kind])
+    left_out = ", ".join(
+        f"{result.counts[kind]:,} {kind}"
+        for kind in (*KINDS[2:], UNCLOSED, TOO_LONG)
+        if result.counts[kind]
+    )
     print(f"{output}: {result.records:,} records of {result.counts['articles']:,} articles")
     print(f"{result.counts['pages']:,} pages; left out: {left_out or 'none'}")

@@ -14,7 +14,9 @@ def read_index(path: Path) -> Iterator[tuple[int, int, str]]:
         ValueError: "FILE:LINE: no line of an index ...", "FILE: ends early ...".
     """
     if not path.exists():
-        raise ValueError(f"{path} does not exist: give the index of the dump by vars.wikipedia.index, or assets/empty.jsonl for none")
+        raise ValueError(
+            f"{path} does not exist: give the index of the dump by vars.wikipedia.index, or assets/empty.jsonl for none"
+        )
     with path.open("rb") as file:
         packed = is_bz2(file.read(4))
     number = 0
@@ -25,9 +27,13 @@ def read_index(path: Path) -> Iterator[tuple[int, int, str]]:
                 offset, page_id, title = line.decode("utf8").rstrip("\n").split(":", 2)
                 yield int(offset), int(page_id), title
     except (EOFError, OSError) as error:
-        raise ValueError(f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again") from error
+        raise ValueError(
+            f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again"
+        ) from error
     except ValueError:
-        raise ValueError(f"{path}:{number}: no line of an index: each should be like 616:10:Title (byte, page id, title)") from None
+        raise ValueError(
+            f"{path}:{number}: no line of an index: each should be like 616:10:Title (byte, page id, title)"
+        ) from None
 
 
 def streams_of(index: Path, titles: Iterable[str], dump: Path) -> list[tuple[int, int]]:
@@ -72,4 +78,6 @@ def _see_that_streams_begin(index: Path, dump: Path, offsets: Iterable[int]) -> 
         for offset in offsets:
             file.seek(offset)
             if not is_bz2(file.read(4)):
-                raise ValueError(f"{index} is the index of another dump: no stream begins at byte {offset} of {dump}")
+                raise ValueError(
+                    f"{index} is the index of another dump: no stream begins at byte {offset} of {dump}"
+                )

@@ -12,7 +12,10 @@ _SPACES = re.compile(r"[^\S\n]+")
 _BULLETS = re.compile(r"(?:[*#:;]+\s|\*+)")
 _BREAKS = {"br", "li", "dd", "dt", "hr", "p", "tr", "div"}
 _DROPPED = {"ref", "gallery", "math", "timeline", "style", "templatestyles", "score"}
-_FILE = re.compile(r"\s*:?\s*(?:file|image|media|category|datei|bild|fichier|archivo|imagen|immagine)\s*:", re.IGNORECASE)
+_FILE = re.compile(
+    r"\s*:?\s*(?:file|image|media|category|datei|bild|fichier|archivo|imagen|immagine)\s*:",
+    re.IGNORECASE,
+)
 
 
 def parser() -> Any:
@@ -77,7 +80,9 @@ def _node_text(node: Any) -> str:
             return ""
         return _text(node.text) if node.text is not None else _text(node.title).replace("_", " ")
     if kind == "Template":
-        return render(str(node.name), [_text(param.value) for param in node.params if not param.showkey])
+        return render(
+            str(node.name), [_text(param.value) for param in node.params if not param.showkey]
+        )
     if kind == "Tag":
         return _tag_text(node)
     if kind == "ExternalLink":

@@ -54,9 +54,14 @@ def print_summary(found: dict[str, Any]) -> None:
     out = Console(markup=False, emoji=False, highlight=False)
     mean = f" (mean {found['mean_score']:.0f})" if found["with_score"] else ""
     links = f"{found['mean_links']:.0f} links a page, to {found['link_targets']:,} titles"
-    out.print(f"{found['pages']:,} pages, {found['with_score']:,} with a review score{mean}; {links}")
+    out.print(
+        f"{found['pages']:,} pages, {found['with_score']:,} with a review score{mean}; {links}"
+    )
     table = Table("property", "pages", "%", "link", "pages")
-    properties = [(name, f"{n:,}", f"{100 * n / found['pages']:.0f}") for name, n in found["properties"].items()][:MOST_SHOWN]
+    properties = [
+        (name, f"{n:,}", f"{100 * n / found['pages']:.0f}")
+        for name, n in found["properties"].items()
+    ][:MOST_SHOWN]
     targets = [(title, f"{n:,}") for title, n in found["links"].items()]
     for left, right in zip_longest(properties, targets):
         table.add_row(*(left or ("", "", "")), *(right or ("", "")))

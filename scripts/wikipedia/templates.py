@@ -13,14 +13,40 @@ LISTS = _names(
     br separated entries, collapsible list, cslist, comma separated entries, pagelist"""
 )
 # and all others whose names end in date
-DATES = _names("dts, date, start-date, start date and age, end date and age, birth date and age, death date and age")
+DATES = _names(
+    "dts, date, start-date, start date and age, end date and age, birth date and age, death date and age"
+)
 UNITS = _names("convert, cvt")
-FIRST = _names("nihongo, abbr, tooltip, abbrlink, sic, inrconvert, ill, interlanguage link, based on, duration link")
+FIRST = _names(
+    "nihongo, abbr, tooltip, abbrlink, sic, inrconvert, ill, interlanguage link, based on, duration link"
+)
 SECOND = _names("lang, langx, transl, transliteration, color, colour, font color")
 FIRST_TWO = _names("sortname")
-MONEY = {"us$": "US$", "usd": "US$", "a$": "A$", "aud": "A$", "ca$": "CA$", "cad": "CA$", "gbp": "£", "eur": "€", "inr": "₹", "jpy": "¥"}
+MONEY = {
+    "us$": "US$",
+    "usd": "US$",
+    "a$": "A$",
+    "aud": "A$",
+    "ca$": "CA$",
+    "cad": "CA$",
+    "gbp": "£",
+    "eur": "€",
+    "inr": "₹",
+    "jpy": "¥",
+}
 MONEY |= {sign: sign for sign in "$£€₹¥"}
-SIGNS = {"!": "|", "=": "=", "ndash": "–", "mdash": "—", "snd": " – ", "spnd": " – ", "nbsp": " ", "·": " · ", "dot": " · ", "•": " • "}
+SIGNS = {
+    "!": "|",
+    "=": "=",
+    "ndash": "–",
+    "mdash": "—",
+    "snd": " – ",
+    "spnd": " – ",
+    "nbsp": " ",
+    "·": " · ",
+    "dot": " · ",
+    "•": " • ",
+}
 NOTHING = _names(
     """-, efn, refn, sfn, sfnp, harv, harvnb, r, rp, ref, note, ref label, note label, cref, flagicon, flag icon, flagdeco, citation, cn,
     fact, citation needed, clarify, update, who, when, dubious, coord, main, see also, short description, anchor, defaultsort, reflist,
@@ -45,7 +71,9 @@ def render(name: str, args: Sequence[str]) -> str:
     if key in NOTHING or key.startswith(_NOTHING_BEGINS) or not args:
         return ""
     if key in LISTS:
-        return "\n".join(["", *filter(None, args), ""])  # what stands beside a list is no item of it
+        return "\n".join(
+            ["", *filter(None, args), ""]
+        )  # what stands beside a list is no item of it
     if key in DATES or key.endswith(" date"):
         return _date(args)
     if key in UNITS:

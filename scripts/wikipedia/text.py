@@ -16,7 +16,9 @@ Unit = Literal["paragraph", "page"]
 _TEMPLATE = re.compile(r"\{\{((?:[^{}]|\{(?!\{)|\}(?!\}))*)\}\}")  # without another in it
 _TABLE = re.compile(r"^[ :]*\{\|(?:(?!^[ :]*\{\||\|\}).)*\|\}", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\[\[((?:[^\[\]]|\[(?!\[)|\](?!\]))*)\]\]")
-_EXTERNAL = re.compile(r"\[(?:https?:|ftp:)?//[^\s\[\]]+(?:\s+([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*))?\]|\bhttps?://[^\s\[\]]+")
+_EXTERNAL = re.compile(
+    r"\[(?:https?:|ftp:)?//[^\s\[\]]+(?:\s+([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)*))?\]|\bhttps?://[^\s\[\]]+"
+)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _HEADING = re.compile(r"^=[^\n]*=[ \t]*$", re.MULTILINE)
 _MARKS = re.compile(r"'{2,5}|__[A-Z]+__")
@@ -62,7 +64,9 @@ def _template(inner: str) -> str:
 def _link(inner: str, wiki: Wiki) -> str:
     """What a link shows: nothing for files, categories, and other languages, which stand elsewhere on the page."""
     target, *rest = inner.split("|")
-    if wiki.is_hidden(target) or not (rest or target.startswith((":", "#")) or wiki.article(target)):
+    if wiki.is_hidden(target) or not (
+        rest or target.startswith((":", "#")) or wiki.article(target)
+    ):
         return ""
     return rest[-1] if rest and rest[-1] else target.lstrip(":#")
 

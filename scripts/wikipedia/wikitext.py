@@ -16,10 +16,15 @@ _NAMES = "nowiki|pre|math|gallery|syntaxhighlight|source|score|timeline|imagemap
 _OPAQUE = re.compile(rf"<!--|<({_NAMES})(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
 _REFERENCE = re.compile(r"<(ref)\b[^<>]*>", re.IGNORECASE)
 # a link's text may hold single brackets, and no link: the file around a caption with links is no match, the links are
-_LINK = re.compile(r"\[\[([^\[\]{}|<>\n]+)(?:\]\]|\|(?=[^\[\]]*(?:(?:\](?!\])|\[(?!\[))[^\[\]]*)*\]\]))")
+_LINK = re.compile(
+    r"\[\[([^\[\]{}|<>\n]+)(?:\]\]|\|(?=[^\[\]]*(?:(?:\](?!\])|\[(?!\[))[^\[\]]*)*\]\]))"
+)
 _BRACES = re.compile(r"\{\{|\}\}")
 _ROTTEN = re.compile(r"Rotten\s+Tomatoes", re.IGNORECASE)
-_PROSE = re.compile(r"\{\{\s*(?:Rotten Tomatoes prose|RT prose|RT)\s*\|\s*(?:1\s*=\s*)?(\d{1,3})\s*[|}]", re.IGNORECASE)
+_PROSE = re.compile(
+    r"\{\{\s*(?:Rotten Tomatoes prose|RT prose|RT)\s*\|\s*(?:1\s*=\s*)?(\d{1,3})\s*[|}]",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3})(?:\s|&nbsp;)?(?:%|percent\b|per cent\b)")
 _OTHERS = re.compile(r"Metacritic|CinemaScore|PostTrak|audience|\n\s*\n", re.IGNORECASE)
 # templates that only stand on disambiguations, here and in some other Wikipedias; {{disambiguation needed}} is none
@@ -90,12 +95,40 @@ class Wiki:
     """What a wiki calls its namespaces, so that links to articles are told from others."""
 
     def __init__(self, namespaces: dict[int, str]) -> None:
-        names = {*namespaces.values(), "Media", "Special", "Talk", "User", "Wikipedia", "Project", "File", "Image", "MediaWiki", "Template"}
+        names = {
+            *namespaces.values(),
+            "Media",
+            "Special",
+            "Talk",
+            "User",
+            "Wikipedia",
+            "Project",
+            "File",
+            "Image",
+            "MediaWiki",
+            "Template",
+        }
         names |= {"Help", "Category", "Portal", "Draft", "Module", "TimedText", "WP"}
-        self._others = PREFIXES | {name.lower() for name in names} | {f"{name.lower()} talk" for name in names}
-        categories = "|".join(re.escape(name) for name in sorted({"Category", namespaces.get(CATEGORY, "Category")}))
-        self._hidden = {name.lower() for name in ("Category", "File", "Image", "Media", *map(namespaces.get, (CATEGORY, FILE))) if name}
-        self._category = re.compile(rf"\[\[[ _]*(?:{categories})[ _]*:([^\[\]{{}}|<>\n]+)", re.IGNORECASE)
+        self._others = (
+            PREFIXES | {name.lower() for name in names} | {f"{name.lower()} talk" for name in names}
+        )
+        categories = "|".join(
+            re.escape(name) for name in sorted({"Category", namespaces.get(CATEGORY, "Category")})
+        )
+        self._hidden = {
+            name.lower()
+            for name in (
+                "Category",
+                "File",
+                "Image",
+                "Media",
+                *map(namespaces.get, (CATEGORY, FILE)),
+            )
+            if name
+        }
+        self._category = re.compile(
+            rf"\[\[[ _]*(?:{categories})[ _]*:([^\[\]{{}}|<>\n]+)", re.IGNORECASE
+        )
         self._article = lru_cache(2**14)(self._title)
 
     def _title(self, target: str) -> str:
@@ -131,7 +164,9 @@ class Wiki:
 
 def template_name(name: str) -> str:
     """The name of a template as its page is called: blanks for underscores, first letter upper."""
-    return normal_title(re.sub(r"^\s*:?\s*template\s*:", "", name.replace("_", " "), flags=re.IGNORECASE))
+    return normal_title(
+        re.sub(r"^\s*:?\s*template\s*:", "", name.replace("_", " "), flags=re.IGNORECASE)
+    )
 
 
 def find_template(cleaned: str, pattern: re.Pattern[str]) -> str | None:
@@ -152,18 +187,25 @@ def opening_of(names: Iterable[str]) -> re.Pattern[str]:
 
     Their case does not matter. MediaWiki minds that of all letters but the first, and Wikipedia has redirects such as Infobox Film.
     """
-    return re.compile(rf"\{{\{{[\s_]*(?:template\s*:\s*)?(?:{'|'.join(map(_name_pattern, names))})[\s_]*(?=[|}}])", re.IGNORECASE)
+    return re.compile(
+        rf"\{{\{{[\s_]*(?:template\s*:\s*)?(?:{'|'.join(map(_name_pattern, names))})[\s_]*(?=[|}}])",
+        re.IGNORECASE,
+    )
 
 
 def mention_of(names: Iterable[str]) -> re.Pattern[bytes]:
     """A pattern over the bytes of a page in which one of some templates may be: fast, and true too often rather than too rarely."""
-    escaped = "|".join(_name_pattern(html.escape(name, quote=False).replace('"', "&quot;")) for name in names)
+    escaped = "|".join(
+        _name_pattern(html.escape(name, quote=False).replace('"', "&quot;")) for name in names
+    )
     start = rb"\{\{(?:[\s_]|&lt;!--[^&]*--&gt;)*(?:template\s*:\s*)?"
     return re.compile(start + rb"(?:" + escaped.encode("utf8") + rb")", re.IGNORECASE)
 
 
 def _name_pattern(name: str) -> str:
-    first = "|".join(dict.fromkeys(map(re.escape, (name[0].upper(), name[0].lower()))))  # bytes know the case of ASCII only
+    first = "|".join(
+        dict.fromkeys(map(re.escape, (name[0].upper(), name[0].lower())))
+    )  # bytes know the case of ASCII only
     return f"(?:{first})" + r"[ _]+".join(map(re.escape, name[1:].split(" ")))
 
 
@@ -176,7 +218,9 @@ def rotten_tomatoes(cleaned: str) -> int | None:
         return int(prose[1])
     for name in _ROTTEN.finditer(text):
         after = _OTHERS.split(text[name.end() : name.end() + SCORE_AFTER])[0]
-        before = re.split(r"\.\s|\n", _OTHERS.split(text[max(0, name.start() - SCORE_BEFORE) : name.start()])[-1])[-1]
+        before = re.split(
+            r"\.\s|\n", _OTHERS.split(text[max(0, name.start() - SCORE_BEFORE) : name.start()])[-1]
+        )[-1]
         for found in [*_PERCENT.findall(after)[:1], *_PERCENT.findall(before)[-1:]]:
             if int(found) <= 100:
                 return int(found)
