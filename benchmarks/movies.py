@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Row, in_fresh_process
-from scripts.components.keras_textcat import tensorflow
+from scripts.keras_models import tensorflow
 from scripts.movies.factors import Factors, measure, ranks
 from scripts.movies.items import Item, read_items
 from scripts.movies.network import Settings

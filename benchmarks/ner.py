@@ -16,11 +16,12 @@ from typing import Any
 from spacy.matcher import Matcher
 
 from benchmarks.measure import Row, in_fresh_process, peak_memory
-from scripts.corpus import load_nlp, read_texts, text_key
+from scripts.entities.matching import Pattern, PatternMatcher, TokenPattern
+from scripts.entities.patterns import read_patterns, to_ruler
 from scripts.files import write_jsonl
 from scripts.ner.annotate import annotate_files
-from scripts.ner.matching import Pattern, PatternMatcher, TokenPattern
-from scripts.ner.patterns import read_patterns, to_ruler
+from scripts.pipelines import load_nlp
+from scripts.reading import read_texts, text_key
 
 COMMENTS = Path(__file__).parent.parent / "assets" / "ner" / "texts.jsonl"
 SPEED_TEXTS = 80_000  # about 4.8M tokens

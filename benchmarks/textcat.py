@@ -16,7 +16,7 @@ from spacy.util import import_file, load_config
 
 from benchmarks.measure import Row, in_fresh_process
 from benchmarks.ner import COMMENTS, made_up_texts
-from scripts.corpus import read_docs, read_texts, write_docs
+from scripts.reading import read_docs, read_texts, write_docs
 
 CONFIG = Path("configs/textcat_keras.cfg")
 CODE = [Path("scripts/components/training.py"), Path("scripts/components/keras_textcat.py")]

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import Row, in_fresh_process
-from scripts.components.keras_textcat import tensorflow
-from scripts.keras_files import load_keras
+from scripts.keras_models import load_keras, tensorflow
 from scripts.textgen import sources
 from scripts.textgen.characters import Characters, split
 from scripts.textgen.network import Network, build, empty_states

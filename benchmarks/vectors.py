@@ -16,12 +16,14 @@ import spacy
 
 from benchmarks.measure import Row, in_fresh_process, peak_memory
 from benchmarks.ner import COMMENTS
-from scripts.corpus import Skipped, load_nlp
 from scripts.files import need
+from scripts.nearest import top_k
+from scripts.pipelines import load_nlp
+from scripts.reading import Skipped
 from scripts.vectors.convert import convert
 from scripts.vectors.corpus import from_gensim, from_texts, write_sentences
 from scripts.vectors.folder import write_folder
-from scripts.vectors.neighbours import read_folder, top_k
+from scripts.vectors.neighbours import read_folder
 from scripts.vectors.sources import Block
 from scripts.vectors.train import FIRST_ALPHA, LAST_ALPHA, Settings, train
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import srsly
 
-from scripts.corpus import Text
 from scripts.files import digest, write_bytes, write_json
+from scripts.reading import Text
 
 SHARD_CHARS = 1_000_000
 MANIFEST = "manifest.json"

@@ -7,7 +7,7 @@ import srsly
 
 from benchmarks.__main__ import benchmark
 from benchmarks.ner import COMMENTS, N_PATTERNS, made_up_patterns, made_up_texts
-from scripts.corpus import read_texts
+from scripts.reading import read_texts
 
 PEERS = {
     "movies": ["generator of pairs, Keras fit"] * 3,

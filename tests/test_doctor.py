@@ -14,13 +14,13 @@ from spacy.tokens import Doc, Span
 from typer.testing import CliRunner
 
 import scripts.components.training  # noqa: F401  what the configs name
-from scripts.corpus import write_docs
 from scripts.doctor.__main__ import FOUND_SERIOUS, app
 from scripts.doctor.case import Case
 from scripts.doctor.checks import examine
 from scripts.doctor.places import Places, find
 from scripts.doctor.settings import from_config, read_config
 from scripts.doctor.texts import to_part
+from scripts.reading import write_docs
 from scripts.update.pipeline import extract_ner
 from tests.conftest import ROOT, weasel
 

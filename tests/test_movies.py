@@ -17,7 +17,6 @@ import srsly
 from scipy import sparse
 from typer.testing import CliRunner
 
-from scripts.corpus import Skipped
 from scripts.movies import evaluate, folder, plot, rate, recommend
 from scripts.movies import train as training
 from scripts.movies.__main__ import app
@@ -26,6 +25,7 @@ from scripts.movies.items import Item, number_of, read_items, value_of, words_of
 from scripts.movies.neighbours import nearest, rows_of, split_titles
 from scripts.movies.network import Network, Settings
 from scripts.movies.pairs import Pairs, split, to_matrix
+from scripts.reading import Skipped
 from tests.conftest import ROOT, copy_project, shared_data, weasel
 
 Write = Callable[[str, list[Any]], Path]

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import spacy
 
-from scripts.corpus import read_docs
+from scripts.entities.patterns import never_match, read_patterns
 from scripts.ner.annotate import annotate_files
-from scripts.ner.patterns import never_match, read_patterns
+from scripts.reading import read_docs
 from scripts.shards import finished_shards
 from tests.conftest import ROOT, run_module
 

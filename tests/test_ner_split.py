@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import spacy
 
-from scripts.corpus import read_docs, text_key
+from scripts.entities.ambiguous import mark_doubtful
 from scripts.ner.annotate import annotate_files
-from scripts.ner.doubt import mark_doubtful
-from scripts.ner.split import draw, split_corpus
+from scripts.ner.split import split_corpus
+from scripts.reading import read_docs, text_key
+from scripts.splits import draw_split
 from tests.conftest import ROOT
 
 Writer = Callable[[str, list[Any]], Path]
@@ -156,7 +157,7 @@ def test_what_looks_like_a_name() -> None:
 
 
 def test_draw_is_even() -> None:
-    drawn = [draw(f"text {i}", 3, {"test": 0.1, "dev": 0.2}) for i in range(5000)]
+    drawn = [draw_split(f"text {i}", 3, {"test": 0.1, "dev": 0.2}) for i in range(5000)]
     assert 400 < drawn.count("test") < 600 and 850 < drawn.count("dev") < 1150
 
 

@@ -11,7 +11,6 @@ import spacy
 import srsly
 from spacy.tokens import Doc, Span
 
-from scripts.corpus import read_docs, write_docs
 from scripts.ner.features import N_HASHED, Encoder, word_features
 from scripts.ner.sources import read_sources
 from scripts.ner.teach import features_of, teach_corpus
@@ -24,6 +23,7 @@ from scripts.ner.teacher import (
     unknown_runs,
 )
 from scripts.ner.terms import Decided, accepted, read_terms
+from scripts.reading import read_docs, write_docs
 from tests.conftest import run_module
 
 NLP = spacy.blank("en")

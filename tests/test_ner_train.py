@@ -13,10 +13,11 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts.corpus import read_docs
-from scripts.ner.matching import Pattern
-from scripts.ner.pipeline import compose, predict, with_rulers
-from scripts.ner.scores import errors, score
+from scripts.entities.matching import Pattern
+from scripts.entities.prediction import predict
+from scripts.entities.scores import errors, score
+from scripts.ner.pipeline import compose, with_rulers
+from scripts.reading import read_docs
 from tests.conftest import TINY, copy_project, weasel
 
 NLP = spacy.blank("en")

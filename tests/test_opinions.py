@@ -19,13 +19,13 @@ from spacy.training import Example
 from typer.testing import CliRunner
 
 from scripts.components.opinions import SentenceSentiment, passages
-from scripts.corpus import Skipped, Text, text_key
 from scripts.files import split_paths
 from scripts.opinions.__main__ import app
 from scripts.opinions.build import join
 from scripts.opinions.count import decide, evidence, key_of
 from scripts.opinions.evaluate import accuracy, evaluate, read_gold_opinions
 from scripts.opinions.odds import Mention, Row, count, draw, in_words, log_odds
+from scripts.reading import Skipped, Text, text_key
 from tests.conftest import ROOT, copy_project, weasel
 
 WORDS = {
@@ -312,7 +312,7 @@ def test_chance_names_few() -> None:
         (mentions(a=(3, 3, 3)), "there is only one entity, 'a', and nothing to compare it with"),
         (
             mentions(a=(3, 0, 0), b=(0, 1, 0)),
-            "no entity has 5 mentions, the most frequent of 2 has 3: lower vars.opinions.least",
+            "no entity has 5 mentions, the most frequent of 2 has 3: lower vars.opinions.min_mentions",
         ),
     ],
 )
@@ -623,7 +623,7 @@ def test_workflow_and_wheel(trained: Path, sentiment: Language, tmp_path: Path) 
     code = 'from spacy.util import registry\n\n\n@registry.misc("shouting.v1")\ndef shouting():\n    return None\n'
     (folder / "own.py").write_text(code)
     done = weasel(
-        folder, "opinions", ".", "--vars.opinions.code", "own.py", "--vars.opinions.least", "10"
+        folder, "opinions", ".", "--vars.opinions.code", "own.py", "--vars.opinions.min_mentions", "10"
     )
     assert (
         "passage (shipped)" in done.stdout

@@ -12,8 +12,7 @@ import pytest
 import srsly
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from scripts.components.keras_textcat import tensorflow
-from scripts.keras_files import load_keras
+from scripts.keras_models import load_keras, tensorflow
 from scripts.questions import encoder, evaluate, lexical, serve, tower
 from scripts.questions.__main__ import app
 from scripts.questions.evaluate import HYBRID, TF_IDF, Task, make_task, ranks, summarize

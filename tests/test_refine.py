@@ -16,7 +16,7 @@ from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 from scripts.components.refine import LabelRefiner
-from scripts.corpus import DOC_ATTRS
+from scripts.reading import DOC_ATTRS
 from scripts.refine.__main__ import app
 from scripts.refine.build import add_refiner, hopeless, read_table
 from scripts.refine.evaluate import evaluate
@@ -377,7 +377,7 @@ def refined(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_project(tmp_path_factory.mktemp("refine"))
     for name in ("corpus", "training", "packages", "project.lock"):
         subprocess.run(["cp", "-r", str(trained / name), str(folder)], check=True)
-    done = weasel(folder, "refine", ".", "--vars.refine.least", "30")
+    done = weasel(folder, "refine", ".", "--vars.refine.min_mentions", "30")
     assert (
         "GADGET -> EARBUDS" in done.stdout
         and "names, no contexts" in done.stdout
@@ -398,7 +398,7 @@ def test_workflow(refined: Path) -> None:
         "apart",
     }
     assert all((made / name).stat().st_size > 10_000 for name in ("scores.png", "labels.png"))
-    again = weasel(refined, "refine", ".", "--vars.refine.least", "30").stdout
+    again = weasel(refined, "refine", ".", "--vars.refine.min_mentions", "30").stdout
     assert all(
         f"Skipping 'refine-{step}'" in again for step in ("evaluate", "package", "labels")
     )  # build leaves the same bytes

@@ -20,7 +20,7 @@ from spacy.training import Example
 from spacy.vectors import Vectors
 
 from scripts.components.similarity import KEY, TextSimilarity, cosines, pair_of
-from scripts.corpus import read_docs
+from scripts.reading import read_docs
 from scripts.similarity import evaluate as evaluating
 from scripts.similarity.__main__ import app
 from scripts.similarity.corpus import make, read_lee, split_lee, to_doc

@@ -18,7 +18,7 @@ from spacy.training import Example
 from typer.testing import CliRunner
 
 from scripts.components.training import create_class_weights
-from scripts.corpus import Skipped
+from scripts.reading import Skipped
 from scripts.textcat import scores as scoring
 from scripts.textcat.__main__ import app
 from scripts.textcat.baseline import fit, predict
@@ -565,7 +565,7 @@ def test_all_variants_and_the_wheels_of_the_networks_elsewhere(
         "--vars.transformer",
         str(tiny_bert),
     ]
-    weasel(folder, "ner-vectors-table", ".")
+    weasel(folder, "vectors-table", ".")
     for variant in ("cnn", "vectors", "keras", "torch", "trf"):
         for step in ("train", "evaluate"):
             weasel(folder, f"textcat-{variant}-{step}", ".", *own)

@@ -18,8 +18,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts.corpus import read_docs, text_key
-from scripts.ner.scores import score
+from scripts.entities.scores import score
+from scripts.reading import read_docs, text_key
 from scripts.update.__main__ import app
 from scripts.update.corpus import completed, mix, rehearsed, sample, summary
 from scripts.update.evaluate import evaluate, predict_known, print_table
@@ -402,7 +402,7 @@ CORPUS = [
     "training/ner/pipeline",
     "out",
     "--gold",
-    "assets/update/gold.jsonl",
+    "assets/update/test.jsonl",
     "--old-gold",
     "assets/ner/test.jsonl",
 ]

@@ -9,22 +9,16 @@ import srsly
 from gensim.models import KeyedVectors
 from gensim.test.utils import datapath
 
-from scripts.corpus import load_nlp
-from scripts.ner.patterns import read_patterns
+from scripts.entities.patterns import read_patterns
+from scripts.nearest import top_k
+from scripts.pipelines import keep_vectors_attr, load_nlp
+from scripts.projection import project
 from scripts.vectors import evaluate as evaluating
 from scripts.vectors.classify import Classifier, against, read_words, to_patterns
 from scripts.vectors.evaluate import Section, evaluate, read_analogies, read_pairs
-from scripts.vectors.folder import keep_attr, write_folder
-from scripts.vectors.neighbours import (
-    BLOCK,
-    Index,
-    WordVectors,
-    compare,
-    nearest,
-    read_folder,
-    top_k,
-)
-from scripts.vectors.plot import draw, known_words, project, read_groups
+from scripts.vectors.folder import write_folder
+from scripts.vectors.neighbours import BLOCK, Index, WordVectors, compare, nearest, read_folder
+from scripts.vectors.plot import draw, known_words, read_groups
 from scripts.vectors.rank import draw_map, draw_ranking, rank, read_countries, read_world
 from tests.conftest import ROOT, run_module, shared_data
 
@@ -362,7 +356,7 @@ def test_attr_is_kept_where_spacy_forgets_it(tmp_path: Path) -> None:
     assert not load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector, (
         "spaCy keeps the attribute now: keep_attr can go"
     )
-    keep_attr(tmp_path / "saved", tmp_path / "vectors")
+    keep_vectors_attr(tmp_path / "saved", tmp_path / "vectors")
     assert load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector
 
 

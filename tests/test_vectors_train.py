@@ -8,7 +8,8 @@ import pytest
 import srsly
 from gensim.models import Word2Vec
 
-from scripts.corpus import Skipped, load_nlp
+from scripts.pipelines import load_nlp
+from scripts.reading import Skipped
 from scripts.vectors import train as training
 from scripts.vectors.corpus import from_gensim, from_sessions, from_texts, write_sentences
 from scripts.vectors.neighbours import nearest, read_folder

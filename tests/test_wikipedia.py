@@ -14,8 +14,8 @@ from xml.sax.saxutils import escape
 import pytest
 import srsly
 
-from scripts.corpus import read_texts
 from scripts.files import write_json
+from scripts.reading import read_texts
 from scripts.wikipedia import bzip2
 from scripts.wikipedia.__main__ import app
 from scripts.wikipedia.bzip2 import BLOCK, find_magic, read_blocks

@@ -203,7 +203,7 @@ def test_vectors_that_others_made(annotated: Path) -> None:
 )
 def test_vectors_that_are_none(annotated: Path, name: str, words: str) -> None:
     spacy.blank("en").to_disk(annotated / "training/empty")
-    done = weasel(annotated, "ner-vectors-table", ".", "--vars.vectors.table", name, check=False)
+    done = weasel(annotated, "vectors-table", ".", "--vars.vectors.table", name, check=False)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
 
 
@@ -250,7 +250,7 @@ def test_own_data_without_gold_says_silver(tmp_path: Path) -> None:
         "--vars.ner.name",
         "town",
     ]
-    none = ["--vars.ner.dev", "assets/empty.jsonl", "--vars.ner.gold", "assets/empty.jsonl"]
+    none = ["--vars.ner.dev", "assets/empty.jsonl", "--vars.ner.test", "assets/empty.jsonl"]
     done = weasel(folder, "ner", ".", *FEW, *own, *none)
     assert "SILVER labels" in done.stdout and "No gold file was given" in done.stdout
     metrics = json.loads((folder / "training/ner/metrics.json").read_text())
@@ -272,7 +272,7 @@ def test_published_data(tmp_path: Path, data: str) -> None:
         "--vars.ner.patterns",
         str(source / "patterns.jsonl"),
     ]
-    own += ["--vars.ner.dev", "assets/empty.jsonl", "--vars.ner.gold", str(source / "eval.jsonl")]
+    own += ["--vars.ner.dev", "assets/empty.jsonl", "--vars.ner.test", str(source / "eval.jsonl")]
     if data == "wnut17":
         own = [
             "--vars.ner.train_on",
@@ -283,7 +283,7 @@ def test_published_data(tmp_path: Path, data: str) -> None:
         own += [
             "--vars.ner.dev",
             str(source / "dev.conll"),
-            "--vars.ner.gold",
+            "--vars.ner.test",
             str(source / "test.conll"),
         ]
     weasel(folder, "ner", ".", *FEW, *own)

@@ -7,7 +7,6 @@ import srsly
 import typer
 
 from scripts import plots
-from scripts.corpus import read_docs
 from scripts.doctor import layers as layering
 from scripts.doctor import model as asking
 from scripts.doctor import report as telling
@@ -18,7 +17,8 @@ from scripts.doctor.places import Places, find, model_of
 from scripts.doctor.settings import from_config, from_keras, read_config
 from scripts.doctor.texts import read_part
 from scripts.files import one_line_errors, split_paths, write_json, write_text
-from scripts.keras_files import read_keras
+from scripts.keras_models import read_keras
+from scripts.reading import read_docs
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 

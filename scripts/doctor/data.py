@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from scripts.corpus import text_key
 from scripts.doctor.case import Case, Finding, Part
+from scripts.reading import text_key
 
 # `spacy debug data` calls fewer than 50 examples of a new entity label low (NEW_LABEL_THRESHOLD); it has no number for labels of texts,
 # and 20 is what it asks of a dependency label (DEP_LABEL_THRESHOLD).
@@ -172,7 +172,7 @@ def half_labelled(case: Case) -> Finding | None:
     what = (
         _unlabelled_texts(case.train) if case.train.has_cats else _unlabelled_mentions(case.train)
     )
-    remedy = "label what is missing, leave such texts out, or mark the tokens as unknown (doc.set_ents(..., default='missing'); vars.ner.doubt)"
+    remedy = "label what is missing, leave such texts out, or mark the tokens as unknown (doc.set_ents(..., default='missing'); vars.ner.mask_unmatched)"
     return Finding("labels missing in part of the data", "warning", what, remedy) if what else None
 
 

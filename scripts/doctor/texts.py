@@ -6,8 +6,8 @@ from pathlib import Path
 import spacy
 from spacy.tokens import Doc
 
-from scripts.corpus import read_docs
 from scripts.doctor.case import Part
+from scripts.reading import read_docs
 
 
 def to_part(docs: Iterable[Doc]) -> Part:

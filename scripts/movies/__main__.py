@@ -10,7 +10,6 @@ import numpy as np
 import typer
 
 from scripts import plots
-from scripts.corpus import Skipped
 from scripts.files import check_new_folder, one_line_errors, write_json, write_jsonl
 from scripts.movies import evaluate as evaluating
 from scripts.movies import folder as folders
@@ -20,7 +19,8 @@ from scripts.movies import plot as plotting
 from scripts.movies import rate as rating
 from scripts.movies import recommend as recommending
 from scripts.movies.items import number_of, read_items, value_of
-from scripts.vectors.plot import project
+from scripts.projection import project
+from scripts.reading import Skipped
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus import Skipped, has_half_pair, read_jsonl
 from scripts.files import progress_bar
+from scripts.reading import Skipped, has_half_pair, read_jsonl
 
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")

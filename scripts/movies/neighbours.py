@@ -11,8 +11,8 @@ from scipy import sparse
 
 from scripts.movies.folder import Trained
 from scripts.movies.pairs import Floats1d, Ints1d
+from scripts.nearest import top_k
 from scripts.scores import console
-from scripts.vectors.neighbours import top_k
 
 ALIKE = 3  # titles to name where one is unknown
 REASONS = 4  # links to name for an item

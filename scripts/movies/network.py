@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import gammaln
 
-from scripts.components.keras_textcat import keras_bytes, tensorflow
+from scripts.keras_models import keras_bytes, tensorflow
 from scripts.movies.factors import Factors
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
 

@@ -1,18 +1,15 @@
 """The commands of the workflow `ner`: each reads, calls a function over plain data, and writes."""
 
-import contextlib
 import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
-from zlib import crc32
 
-import spacy
 import srsly
 import typer
 from spacy.tokens import DocBin
 
-from scripts.corpus import load_nlp, read_docs
+from scripts.entities.patterns import read_patterns
 from scripts.files import one_line_errors, restore_folder, write_bytes, write_json, write_text
 from scripts.ner import annotate as annotating
 from scripts.ner import evaluate as evaluating
@@ -20,15 +17,18 @@ from scripts.ner import pipeline as composing
 from scripts.ner import report as reporting
 from scripts.ner import split as splitting
 from scripts.ner import teach as teaching
-from scripts.ner.patterns import read_patterns
 from scripts.ner.sources import read_sources
 from scripts.ner.terms import accepted, read_terms
+from scripts.options import MaskUnmatched
+from scripts.options import PhraseAttr as PhraseAttribute
+from scripts.pipelines import load_nlp
+from scripts.reading import read_docs
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 TrainOn = Annotated[splitting.TrainOn, typer.Option(help="labels to train on")]
 PatternsFile = Annotated[Path, typer.Option(help="EntityRuler JSONL")]
-PhraseAttr = Annotated[annotating.PhraseAttr, typer.Option(help="what phrases are compared by")]
+PhraseAttr = Annotated[PhraseAttribute, typer.Option(help="what phrases are compared by")]
 EMPTY = Path("assets/empty.jsonl")
 Base = Annotated[
     str, typer.Option(help="language code, or a pipeline where patterns need its annotation")
@@ -93,10 +93,10 @@ def split(
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy, test.spacy")],
     labelled: Annotated[Path, typer.Option(help="hand-labelled texts to train on")],
     dev: Annotated[Path, typer.Option(help="hand-labelled texts to choose by")],
-    gold: Annotated[Path, typer.Option(help="hand-labelled texts to score by")],
+    test: Annotated[Path, typer.Option(help="hand-labelled texts to score by")],
     train_on: TrainOn = "silver",
-    doubt: Annotated[
-        splitting.Doubt, typer.Option(help="unmatched tokens to leave unknown in training")
+    mask_unmatched: Annotated[
+        MaskUnmatched, typer.Option(help="unmatched tokens to leave unknown in training")
     ] = "names",
     base: Base = "en",
     share: Annotated[
@@ -110,9 +110,9 @@ def split(
         output,
         labelled=labelled,
         dev=dev,
-        test=gold,
+        test=test,
         train_on=train_on,
-        doubt=doubt,
+        doubt=mask_unmatched,
         base=base,
         share=share,
         seed=seed,
@@ -131,7 +131,7 @@ def split(
         )
     if not done["test_is_gold"]:
         print(
-            "No gold file was given (vars.ner.gold): scores will be against silver labels, which the patterns made."
+            "No gold file was given (vars.ner.test): scores will be against silver labels, which the patterns made."
         )
 
 
@@ -140,7 +140,7 @@ def split(
 def teach(
     corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy and terms.jsonl")],
-    by: Annotated[
+    teacher: Annotated[
         teaching.Teach,
         typer.Option(help="what the teacher looks at: words, encoder (words too), or none"),
     ] = "words",
@@ -148,14 +148,14 @@ def teach(
     sources: Annotated[
         Path, typer.Option(help="sources of silver labels beside the patterns, with their weights")
     ] = EMPTY,
-    encoder: Annotated[str, typer.Option(help="hub name or folder, for --by encoder")] = "",
+    encoder: Annotated[str, typer.Option(help="hub name or folder, for --teacher encoder")] = "",
     gpu_id: Annotated[int, typer.Option(help="for the encoder; -1 for the CPU")] = -1,
     base: Base = "en",
     seed: Annotated[int, typer.Option(help="for the names that mentions are swapped for")] = 0,
 ) -> None:
     """Let a teacher label what the patterns missed in the training texts."""
     nlp = load_nlp(base)
-    features = teaching.features_of(by, encoder, gpu_id)
+    features = teaching.features_of(teacher, encoder, gpu_id)
     done = teaching.teach_corpus(
         corpus, output, nlp, features, read_terms(terms), read_sources(sources, nlp), seed
     )
@@ -184,38 +184,10 @@ def debug(
 
 @app.command()
 @one_line_errors
-def vectors(
-    name: Annotated[str, typer.Argument(help="a pipeline or a vectors folder")],
-    output: Annotated[
-        Path, typer.Argument(help="JSON file for what tells these vectors from others")
-    ],
-) -> None:
-    """See that there are static vectors before a training asks for them, and which."""
-    try:
-        with contextlib.redirect_stderr(None):
-            table = spacy.load(name).vocab.vectors
-    except OSError:
-        raise ValueError(
-            f"no static vectors called {name!r}: train some (python -m weasel run vectors), convert some (vectors-convert), "
-            "or install a pipeline that has some (python -m spacy download en_core_web_lg), and name it by vars.vectors.table"
-        ) from None
-    if not table.size:
-        raise ValueError(
-            f"{name!r} has no static vectors: a pipeline whose name ends in md or lg has"
-        )
-    checksum = crc32(srsly.msgpack_dumps(table.key2row), crc32(table.data.tobytes(), table.attr))
-    write_json(
-        output, {"name": name, "rows": table.shape[0], "width": table.shape[1], "crc32": checksum}
-    )
-    print(f"{name}: {table.shape[0]:,} vectors of width {table.shape[1]}")
-
-
-@app.command()
-@one_line_errors
-def compose(
+def assemble(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets model-best, log.jsonl and pipeline")],
-    taught: Annotated[Path, typer.Argument(help="folder that teach filled")],
+    relabelled: Annotated[Path, typer.Argument(help="folder that teach filled")],
     patterns: PatternsFile,
     phrase_attr: PhraseAttr = "ORTH",
     ruler: Annotated[
@@ -225,9 +197,9 @@ def compose(
 ) -> None:
     """Move a training into place and make the pipeline to package from it."""
     wanted = read_patterns(patterns) if train_on != "labelled" else []
-    terms = accepted(read_terms(taught / "terms.jsonl"))
-    gold = srsly.read_json(taught / "teach.json")["dev_is_gold"]
-    dev = list(read_docs(taught / "dev.spacy", load_nlp("xx")))
+    terms = accepted(read_terms(relabelled / "terms.jsonl"))
+    gold = srsly.read_json(relabelled / "teach.json")["dev_is_gold"]
+    dev = list(read_docs(relabelled / "dev.spacy", load_nlp("xx")))
     choice = composing.compose(new, folder, dev, wanted, terms, phrase_attr, ruler, by_dev=gold)
     for name, scores in choice["dev"].items():
         print(f"F on dev, {composing.TITLES[name]}: {100 * scores['ents_f']:.1f}")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import spacy
@@ -15,21 +15,13 @@ from spacy.attrs import ENT_ID, ENT_IOB, ENT_TYPE, ORTH, SPACY
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.corpus import (
-    Skipped,
-    Text,
-    load_nlp,
-    read_texts,
-    source_files,
-    text_key,
-    why_unreadable,
-)
+from scripts.entities.matching import Match, Pattern, PatternMatcher, resolve_overlaps
+from scripts.entities.patterns import check_annotation, fingerprint, never_match, read_patterns
 from scripts.files import digest, progress_bar, write_jsonl
-from scripts.ner.matching import Match, Pattern, PatternMatcher, resolve_overlaps
-from scripts.ner.patterns import check_annotation, fingerprint, never_match, read_patterns
+from scripts.pipelines import load_nlp
+from scripts.reading import Skipped, Text, read_texts, source_files, text_key, why_unreadable
 from scripts.shards import MakeShard, Shard, lots, make_shards
 
-PhraseAttr = Literal["ORTH", "LOWER"]
 SHARD_TEXTS = 2_000
 SILVER_ATTRS = ("ENT_IOB", "ENT_TYPE", "ENT_ID")
 WARM_WORDS = (

@@ -8,10 +8,11 @@ from rich.table import Table
 from spacy.training import Example
 
 from scripts import plots
-from scripts.corpus import read_docs
+from scripts.entities.prediction import predict
+from scripts.entities.scores import entity_texts, interval, score
 from scripts.ner.annotate import Annotator
-from scripts.ner.pipeline import predict, predict_by_patterns
-from scripts.ner.scores import entity_texts, interval, score
+from scripts.ner.pipeline import predict_by_patterns
+from scripts.reading import read_docs
 from scripts.scores import console, percent
 
 PRF = ("ents_p", "ents_r", "ents_f")

@@ -11,12 +11,13 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_config
 
+from scripts.entities.matching import Pattern
+from scripts.entities.patterns import needs_annotation, to_ruler
+from scripts.entities.prediction import predict, to_examples
+from scripts.entities.scores import score
 from scripts.files import new_folder, replace_folder
 from scripts.ner.annotate import Annotator
-from scripts.ner.matching import Pattern
-from scripts.ner.patterns import needs_annotation, to_ruler
-from scripts.ner.scores import score
-from scripts.vectors.folder import keep_attr
+from scripts.pipelines import keep_vectors_attr
 
 UseRuler = Literal["auto", "terms", "yes", "no"]
 TITLES = {
@@ -56,27 +57,10 @@ def with_rulers(
     return nlp
 
 
-def predict(nlp: Language, gold: Iterable[Doc]) -> list[Example]:
-    """What a pipeline makes of the texts of gold Docs."""
-    gold = list(gold)
-    return _examples(nlp.pipe(doc.text for doc in gold), gold)
-
-
 def predict_by_patterns(annotator: Annotator, gold: Iterable[Doc]) -> list[Example]:
     """What the patterns alone make of the texts of gold Docs."""
     gold = list(gold)
-    return _examples(annotator.annotate(doc.text for doc in gold), gold)
-
-
-def _examples(predictions: Iterable[Doc], gold: list[Doc]) -> list[Example]:
-    examples = []
-    for predicted, reference in zip(predictions, gold):
-        for ent in predicted.ents:
-            reference.vocab.strings.add(
-                ent.label_
-            )  # aligned spans get the label in the reference's vocab, which may not know it
-        examples.append(Example(predicted, reference))
-    return examples
+    return to_examples(annotator.annotate(doc.text for doc in gold), gold)
 
 
 def compose(
@@ -106,7 +90,7 @@ def compose(
     """
     best = new / "model-best"
     vectors = load_config(best / "config.cfg", interpolate=True)["paths"].get("vectors")
-    keep_attr(best, Path(vectors or ""))
+    keep_vectors_attr(best, Path(vectors or ""))
     rulers: dict[str, tuple[list[Pattern], list[Pattern]]] = {
         "no": ([], []),
         "yes": (patterns, []),
@@ -128,7 +112,7 @@ def compose(
     chosen = max(tried, key=lambda name: scores[name]["ents_f"] or 0) if by_dev else tried[-1]
     with new_folder(folder / "pipeline") as pipeline:
         made[chosen].to_disk(pipeline)
-        keep_attr(pipeline, best)
+        keep_vectors_attr(pipeline, best)
     replace_folder(best, folder / "model-best")
     (new / "log.jsonl").replace(folder / "log.jsonl")
     return {"ruler": chosen, "dev": scores}

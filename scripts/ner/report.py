@@ -10,9 +10,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from scripts import pages, plots
-from scripts.corpus import read_docs
+from scripts.entities.scores import errors
 from scripts.ner.evaluate import rows
-from scripts.ner.scores import errors
+from scripts.reading import read_docs
 
 COLOURS = {
     "right": "#c9e8c9",

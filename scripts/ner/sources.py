@@ -13,9 +13,10 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from scripts.corpus import load_nlp, read_jsonl
-from scripts.ner.matching import PatternMatcher, resolve_overlaps
-from scripts.ner.patterns import read_patterns
+from scripts.entities.matching import PatternMatcher, resolve_overlaps
+from scripts.entities.patterns import read_patterns
+from scripts.pipelines import load_nlp
+from scripts.reading import read_jsonl
 
 Entity = tuple[int, int, str]  # first token, token after the last, label
 Find = Callable[[Doc], Iterable[Entity]]

@@ -1,6 +1,5 @@
 """Train, dev and test from silver shards and hand-labelled files: seeded, by text, no text in two of them."""
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,31 +10,16 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.corpus import Skipped, load_nlp, read_docs, read_gold, text_key, write_docs
+from scripts.entities.ambiguous import mark_doubtful
 from scripts.files import new_folder, write_json, write_jsonl
-from scripts.ner.doubt import mark_doubtful
+from scripts.options import MaskUnmatched
+from scripts.pipelines import load_nlp
+from scripts.reading import Skipped, read_docs, read_gold, text_key, write_docs
 from scripts.shards import finished_shards
+from scripts.splits import draw_split
 
 TrainOn = Literal["silver", "labelled", "both"]
-Doubt = Literal["names", "none"]
 MOST_DRAWN = 2_000  # texts for dev and for test where they are drawn: more make scores no steadier, only slower
-
-
-def draw(text: str, seed: int, shares: dict[str, float]) -> str:
-    """The split that a text falls into: a number in [0, 1) made from the text and the seed, so that order does not matter.
-
-    Args:
-        text: the text.
-        seed: up to 16 digits.
-        shares: of each split but "train", which gets the rest.
-    """
-    hashed = hashlib.blake2b(text_key(text), digest_size=8, salt=str(seed).encode()).digest()
-    number = int.from_bytes(hashed, "big") / 2**64
-    for split, share in shares.items():
-        if number < share:
-            return split
-        number -= share
-    return "train"
 
 
 def split_corpus(
@@ -46,7 +30,7 @@ def split_corpus(
     dev: Path,
     test: Path,
     train_on: TrainOn = "silver",
-    doubt: Doubt = "names",
+    doubt: MaskUnmatched = "names",
     base: str = "en",
     share: float = 0.1,
     seed: int = 0,
@@ -158,7 +142,7 @@ class _Splits:
             what = f"{file} has the labels {sorted(labels)}, of which training has none ({sorted(trained)})"
             if name == "test":
                 raise ValueError(
-                    f"{what}: give gold texts of the same labels by vars.ner.gold, or assets/empty.jsonl for none"
+                    f"{what}: give gold texts of the same labels by vars.ner.test, or assets/empty.jsonl for none"
                 )
             print(
                 f"Warning: {what}: dev is drawn from the other texts instead (vars.ner.dev)",
@@ -177,10 +161,10 @@ class _Splits:
     def claim_hand(self, docs: list[Doc], shares: dict[str, float]) -> int:
         """Take hand-labelled texts to train on, and to dev and test where these are to be drawn. Returns how many train."""
         for doc in self.unclaimed(docs):
-            self.claim(doc, draw(doc.text, self.seed, shares))
+            self.claim(doc, draw_split(doc.text, self.seed, shares))
         return len(self.docs["train"])
 
-    def write_train(self, folder: Path, shards: list[Path], doubt: Doubt) -> dict[str, Any]:
+    def write_train(self, folder: Path, shards: list[Path], doubt: MaskUnmatched) -> dict[str, Any]:
         """Hand-labelled texts to labelled.spacy, silver ones to a file for each shard; those drawn for dev or test are kept."""
         hand = self.docs["train"]
         counts: dict[str, Any] = {
@@ -194,7 +178,7 @@ class _Splits:
             for shard in shards:
                 kept: list[Doc] = []
                 for doc in self.unclaimed(read_docs(shard, self.nlp)):
-                    split = draw(doc.text, self.seed, self.shares)
+                    split = draw_split(doc.text, self.seed, self.shares)
                     (kept if split == "train" else self.docs[split]).append(doc)
                 counts["texts"] += len(kept)
                 counts["unknown"] += (

@@ -11,7 +11,6 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.corpus import read_docs, text_key, write_docs
 from scripts.files import new_folder, progress_bar, write_json, write_jsonl
 from scripts.ner.features import Encoder, word_features
 from scripts.ner.sources import Sources
@@ -25,6 +24,7 @@ from scripts.ner.teacher import (
     too_few,
 )
 from scripts.ner.terms import Decided, Finder, words_of
+from scripts.reading import read_docs, text_key, write_docs
 
 Teach = Literal["words", "encoder", "none"]
 HAND = "labelled.spacy"  # hand labels, which a teacher learns from and does not change
@@ -73,7 +73,7 @@ def teach_corpus(
             if too_few(sample):
                 print(
                     f"Warning: a teacher needs at least {ENOUGH} texts with entities: the corpus stays as it is "
-                    "(vars.ner.invent 0.7 may help)",
+                    "(vars.ner.entity_augmentation 0.7 may help)",
                     file=sys.stderr,
                 )
             else:

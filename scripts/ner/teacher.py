@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from spacy.tokens import Doc, Span, Token
 
 from scripts.components.training import invent, replace_mentions
-from scripts.corpus import text_key
 from scripts.files import progress_bar
+from scripts.reading import text_key
 
 Featurize = Callable[[Sequence[Doc]], Any]  # Docs -> (n_tokens, n_features), sparse or dense
 

@@ -12,8 +12,8 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 from spacy.vocab import Vocab
 
-from scripts.corpus import read_jsonl
-from scripts.ner.matching import Pattern
+from scripts.entities.matching import Pattern
+from scripts.reading import read_jsonl
 
 Key = tuple[tuple[str, ...], str]  # lower-case words, label
 WHOLE = 0.5  # least share of its places where it is no part of a longer entity

@@ -11,7 +11,6 @@ import typer
 from spacy.language import Language
 
 from scripts.components.opinions import SentenceSentiment
-from scripts.corpus import Skipped, Text, read_texts, source_files, text_key
 from scripts.files import (
     new_folder,
     one_line_errors,
@@ -28,7 +27,8 @@ from scripts.opinions import count as counting
 from scripts.opinions import evaluate as evaluating
 from scripts.opinions import odds
 from scripts.opinions.count import By
-from scripts.vectors.folder import keep_attr
+from scripts.pipelines import keep_vectors_attr
+from scripts.reading import Skipped, Text, read_texts, source_files, text_key
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -75,8 +75,8 @@ def build(
     building.check_labels(labels, praise, complaint)
     with new_folder(output, "meta.json") as folder:
         nlp.to_disk(folder)
-        keep_attr(folder, Path(ner))
-        keep_attr(folder / building.NAME / "pipeline", Path(sentiment))
+        keep_vectors_attr(folder, Path(ner))
+        keep_vectors_attr(folder / building.NAME / "pipeline", Path(sentiment))
     print(f"{output}: {' -> '.join(nlp.pipe_names)}, sentiments {', '.join(labels)}")
 
 
@@ -85,7 +85,7 @@ def build(
 def evaluate(
     pipeline: Joined,
     output: Annotated[Path, typer.Argument(help="folder for metrics.json and scores.png")],
-    gold: Annotated[Path, typer.Option(help="texts with spans that have a sentiment")],
+    test: Annotated[Path, typer.Option(help="texts with spans that have a sentiment")],
     praise: Praise = "POSITIVE",
     complaint: Complaint = "NEGATIVE",
     threshold: Threshold = 0,
@@ -96,11 +96,11 @@ def evaluate(
     labels = _component(nlp).labels
     neutral = next((label for label in labels if label not in (praise, complaint)), "NEUTRAL")
     rejected = Skipped()
-    docs = evaluating.read_gold_opinions(gold, nlp, [*labels, neutral], rejected)
+    docs = evaluating.read_gold_opinions(test, nlp, [*labels, neutral], rejected)
     if rejected.records:
         print(f"left out of the gold labels: {rejected.counts()}, first {rejected.records[0]}")
     if not any(doc.ents for doc in docs):
-        print(f"{gold} holds no gold opinion (vars.opinions.gold): nothing is scored")
+        print(f"{test} holds no gold opinion (vars.opinions.test): nothing is scored")
         remove(output / "scores.png")
         write_json(
             output / "metrics.json",
@@ -130,7 +130,7 @@ def count(
     praise: Praise = "POSITIVE",
     complaint: Complaint = "NEGATIVE",
     threshold: Threshold = 0,
-    least: Annotated[
+    min_mentions: Annotated[
         int, typer.Option(help="fewest mentions of an entity in the table", min=1)
     ] = 5,
     prior: Annotated[
@@ -169,7 +169,7 @@ def count(
                 raise ValueError(
                     f"no mention has a {by}: count by another vars.opinions.by (text always works)"
                 )
-        rows = odds.count(mentions, praise, complaint, least, prior)
+        rows = odds.count(mentions, praise, complaint, min_mentions, prior)
     odds.print_table(rows, top)
     print(odds.in_words(rows))
     odds.draw(rows, top, output / "opinions.png")

@@ -8,9 +8,9 @@ from spacy.language import Language
 from spacy.tokens import Span
 
 from scripts.components.opinions import SentenceSentiment, passages
-from scripts.corpus import Skipped, Text, text_key, why_unreadable
-from scripts.ner.scores import entity_key
+from scripts.entities.scores import entity_key
 from scripts.opinions.build import NAME
+from scripts.reading import Skipped, Text, text_key, why_unreadable
 
 By = Literal["text", "ent_id", "kb_id", "label"]
 

@@ -15,11 +15,11 @@ from spacy.training import Example
 
 from scripts import plots
 from scripts.components.opinions import SentenceSentiment
-from scripts.corpus import Skipped, read_gold, read_jsonl
-from scripts.ner.pipeline import predict
-from scripts.ner.scores import interval, score
+from scripts.entities.prediction import predict
+from scripts.entities.scores import interval, score
 from scripts.opinions.build import NAME
 from scripts.opinions.count import decide
+from scripts.reading import Skipped, read_gold, read_jsonl
 from scripts.scores import RESAMPLES, console, middle, percent
 
 TITLES = {"commonest_label": "commonest label", "text": "whole text", "sentence": "sentence alone"}

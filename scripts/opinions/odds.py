@@ -106,7 +106,7 @@ def count(
     if not kept:
         most = max(row.mentions for row in rows)
         raise ValueError(
-            f"no entity has {least} mentions, the most frequent of {len(rows)} has {most}: lower vars.opinions.least"
+            f"no entity has {least} mentions, the most frequent of {len(rows)} has {most}: lower vars.opinions.min_mentions"
         )
     return sorted(kept, key=lambda row: (-row.z, row.key))
 

@@ -10,8 +10,8 @@ import numpy as np
 import srsly
 from spacy.util import get_lang_class
 
-from scripts.corpus import read_jsonl, text_key
 from scripts.questions.text import words
+from scripts.reading import read_jsonl, text_key
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import srsly
 
-from scripts.components.keras_textcat import keras_bytes
-from scripts.corpus import load_nlp
 from scripts.files import need, write_bytes
-from scripts.keras_files import load_keras
+from scripts.keras_models import keras_bytes, load_keras
+from scripts.pipelines import load_nlp
 from scripts.questions.encoder import FORMAT, Encoder
 from scripts.questions.records import Question
 from scripts.questions.text import words

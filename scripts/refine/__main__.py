@@ -7,13 +7,13 @@ from typing import Annotated
 import spacy
 import typer
 
-from scripts.corpus import Skipped, load_nlp, read_gold
 from scripts.files import new_folder, one_line_errors, remove, restore_folder, write_json
+from scripts.pipelines import keep_vectors_attr, load_nlp
+from scripts.reading import Skipped, read_gold
 from scripts.refine import build as building
 from scripts.refine import evaluate as evaluating
 from scripts.refine import labels as comparing
 from scripts.refine.contexts import By
-from scripts.vectors.folder import keep_attr
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -41,7 +41,7 @@ def build(
         print(f"Warning: {line}", file=sys.stderr)
     with new_folder(output, "meta.json") as folder:
         nlp.to_disk(folder)
-        keep_attr(folder, Path(nlp.path or ""))
+        keep_vectors_attr(folder, Path(nlp.path or ""))
     for line in building.summary(refiner):
         print(line)
     print(f"{output}: {' -> '.join(nlp.pipe_names)}, {len(rows)} rows")
@@ -52,17 +52,17 @@ def build(
 def evaluate(
     pipeline: Annotated[Path, typer.Argument(help="folder that build wrote")],
     output: Annotated[Path, typer.Argument(help="folder for metrics.json and scores.png")],
-    gold: Annotated[Path, typer.Option(help="texts with specific labels")],
+    test: Annotated[Path, typer.Option(help="texts with specific labels")],
 ) -> None:
     """Score the specific labels end to end and with given borders, beside simpler ways."""
     restore_folder(pipeline)
     nlp = spacy.load(pipeline)
     rejected = Skipped()
-    docs = list(read_gold(gold, nlp, rejected))
+    docs = list(read_gold(test, nlp, rejected))
     if rejected.records:
         print(f"left out of the gold labels: {rejected.counts()}, first {rejected.records[0]}")
     if not docs:
-        print(f"{gold} holds no gold text (vars.refine.gold): nothing is scored")
+        print(f"{test} holds no gold text (vars.refine.test): nothing is scored")
         remove(output / "scores.png")
         write_json(
             output / "metrics.json",
@@ -83,13 +83,13 @@ def labels(
     ],
     output: Annotated[Path, typer.Argument(help="folder for labels.json and labels.png")],
     by: Annotated[By, typer.Option(help="what to compare")] = "label",
-    least: Annotated[int, typer.Option(help="fewest mentions of a label", min=2)] = 20,
+    min_mentions: Annotated[int, typer.Option(help="fewest mentions of a label", min=2)] = 20,
     lang: Annotated[str, typer.Option(help="language code: its tokenizer cuts the texts")] = "en",
     seed: Annotated[int, typer.Option(help="for folds and intervals")] = 0,
 ) -> None:
     """Say which labels can't be told apart by their contexts."""
     report = comparing.compare_labels(
-        read_gold(labelled, load_nlp(lang), Skipped()), by, least, seed
+        read_gold(labelled, load_nlp(lang), Skipped()), by, min_mentions, seed
     )
     for line in comparing.in_words(report):
         print(line)

@@ -9,9 +9,9 @@ from spacy.language import Language
 from spacy.tokens import Span
 
 from scripts.components.refine import LabelRefiner
-from scripts.corpus import read_jsonl
-from scripts.ner.matching import Pattern
-from scripts.ner.patterns import never_match
+from scripts.entities.matching import Pattern
+from scripts.entities.patterns import never_match
+from scripts.reading import read_jsonl
 
 NAME = "label_refiner"
 

@@ -12,8 +12,8 @@ from spacy.training import Example
 
 from scripts import plots
 from scripts.components.refine import LabelRefiner
-from scripts.ner.pipeline import predict
-from scripts.ner.scores import interval, score
+from scripts.entities.prediction import predict
+from scripts.entities.scores import interval, score
 from scripts.refine.build import NAME
 from scripts.scores import console, percent
 
@@ -47,7 +47,7 @@ def evaluate(nlp: Language, gold: Sequence[Doc]) -> dict[str, Any]:
     if not set(labels) & set(generic):
         raise ValueError(
             f"the gold texts have the labels {sorted(labels)}, the table makes {sorted(generic)}: give gold texts with specific labels "
-            "by vars.refine.gold"
+            "by vars.refine.test"
         )
     with nlp.select_pipes(disable=[NAME]):
         examples = predict(nlp, gold)

@@ -57,7 +57,7 @@ def compare_labels(docs: Iterable[Doc], by: By, least: int, seed: int) -> dict[s
     if len(enough) < 2:
         raise ValueError(
             f"there are no two labels with {least} mentions in two texts or more: {counts or 'no mention at all'} by {by}; "
-            "give more texts by vars.refine.labelled, compare by another of label, id, kb_id (vars.refine.by), or lower vars.refine.least"
+            "give more texts by vars.refine.labelled, compare by another of label, id, kb_id (vars.refine.by), or lower vars.refine.min_mentions"
         )
     rng = random.Random(seed)
     drawn = {

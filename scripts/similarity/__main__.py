@@ -7,8 +7,8 @@ import spacy
 import typer
 
 from scripts import plots
-from scripts.corpus import write_docs
 from scripts.files import one_line_errors, restore_folder, write_json, write_jsonl
+from scripts.reading import write_docs
 from scripts.scores import console
 from scripts.similarity import corpus as pairing
 from scripts.similarity import evaluate as evaluating
@@ -101,7 +101,7 @@ def lee(
 
 @app.command()
 @one_line_errors
-def compose(
+def assemble(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets the pipeline")],
 ) -> None:

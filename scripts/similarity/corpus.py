@@ -9,8 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 
 from scripts.components.similarity import KEY
-from scripts.corpus import why_unreadable
 from scripts.files import need
+from scripts.reading import why_unreadable
 from scripts.similarity.pairs import Pair, components, distinct, scale, score_range, split, without
 
 TWICE = "pairs that come twice"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scripts.corpus import has_half_pair, read_jsonl, read_lines, source_files, text_key
+from scripts.reading import has_half_pair, read_jsonl, read_lines, source_files, text_key
 
 COLUMNS = ("text1", "text2", "score")
 MOST = 0.5  # share of the pairs that hang together by their texts, above which they are cut apart

@@ -12,7 +12,7 @@ from spacy.util import load_config
 
 from scripts.components.similarity import TextSimilarity
 from scripts.files import new_folder
-from scripts.vectors.folder import keep_attr
+from scripts.pipelines import keep_vectors_attr
 
 
 def load(name: str, what: str) -> Language:
@@ -77,6 +77,6 @@ def compose(new: Path, folder: Path) -> Language:
     nlp, _ = load_trained(str(best))
     with new_folder(folder / "pipeline") as pipeline:
         nlp.to_disk(pipeline)
-        keep_attr(pipeline, Path(paths["vectors"]))
+        keep_vectors_attr(pipeline, Path(paths["vectors"]))
     Path(paths["log"]).replace(folder / "log.jsonl")
     return nlp

@@ -13,7 +13,6 @@ import typer
 from spacy.cli._util import parse_config_overrides
 
 from scripts import plots
-from scripts.corpus import Skipped, load_nlp, read_docs, write_docs
 from scripts.files import (
     digest,
     new_folder,
@@ -23,6 +22,8 @@ from scripts.files import (
     write_json,
     write_jsonl,
 )
+from scripts.pipelines import load_nlp
+from scripts.reading import Skipped, read_docs, write_docs
 from scripts.textcat import baseline as linear
 from scripts.textcat import compare as comparing
 from scripts.textcat import evaluate as evaluating

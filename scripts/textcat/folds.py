@@ -11,8 +11,8 @@ import srsly
 from rich.table import Table
 from sklearn.model_selection import StratifiedKFold
 
-from scripts.corpus import text_key
 from scripts.files import remove, write_json
+from scripts.reading import text_key
 from scripts.scores import console, percent
 from scripts.textcat.compare import BASELINE, NAMES
 from scripts.textcat.labelled import Labelled

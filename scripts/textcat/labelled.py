@@ -9,7 +9,7 @@ from typing import Any
 
 import spacy
 
-from scripts.corpus import Skipped, read_docs, read_jsonl, source_files
+from scripts.reading import Skipped, read_docs, read_jsonl, source_files
 
 TABLES = (".csv", ".tsv")
 RECORDS = (".jsonl", ".jsonl.gz", ".spacy", *TABLES)

@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts.corpus import Skipped, text_key, why_unreadable
+from scripts.reading import Skipped, text_key, why_unreadable
 from scripts.textcat.labelled import Labelled
 
 Labels = Literal["auto", "single", "multi"]

@@ -15,7 +15,6 @@ from click import ClickException
 from spacy.cli._util import parse_config_overrides
 
 from scripts import plots
-from scripts.corpus import read_texts
 from scripts.files import (
     check_new_folder,
     digest,
@@ -28,6 +27,7 @@ from scripts.files import (
     write_jsonl,
     write_text,
 )
+from scripts.reading import read_texts
 from scripts.textgen import activations as looking
 from scripts.textgen import evaluate as evaluating
 from scripts.textgen import folder as folders
@@ -61,7 +61,7 @@ def corpus(
     share: Annotated[
         float, typer.Option(help="share of the characters to measure by", min=0.001, max=0.5)
     ] = 0.1,
-    least: Annotated[
+    min_count: Annotated[
         int, typer.Option(help="characters that occur more rarely are taken for unknown", min=1)
     ] = 5,
     seed: Seed = 0,
@@ -83,10 +83,10 @@ def corpus(
     train, dev = split_texts(read, share, seed)
     if not train.strip() or not dev.strip():
         raise ValueError(f"{texts} holds no text, or too little to split: give more")
-    characters = Characters.of(train, least)
+    characters = Characters.of(train, min_count)
     if characters.known == UNKNOWN:
         raise ValueError(
-            f"no character occurs {least} times in {texts}: give more text, or a lower vars.textgen.least"
+            f"no character occurs {min_count} times in {texts}: give more text, or a lower vars.textgen.min_count"
         )
     parts = {
         "train": characters.decode(characters.encode(train)),

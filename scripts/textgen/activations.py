@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from scripts.keras_files import load_keras
+from scripts.keras_models import load_keras
 from scripts.textgen.network import CHUNK, empty_states
 
 Floats = NDArray[np.float64]

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import srsly
 
-from scripts.components.keras_textcat import keras_bytes
 from scripts.files import new_folder, replacing, restore_folder, write_bytes, write_json
-from scripts.keras_files import read_keras
+from scripts.keras_models import keras_bytes, read_keras
 from scripts.textgen.characters import Characters
 from scripts.textgen.train import Arrays
 

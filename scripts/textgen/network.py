@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from scripts.components.keras_textcat import tensorflow
-from scripts.keras_files import load_keras
+from scripts.keras_models import load_keras, tensorflow
 
 Ids: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.corpus import HALF_PAIR, has_half_pair, read_lines, read_texts, source_files
+from scripts.reading import HALF_PAIR, has_half_pair, read_lines, read_texts, source_files
 
 STDLIB = "stdlib"
 SUFFIXES = (".txt", ".txt.gz", ".jsonl", ".jsonl.gz", ".py")

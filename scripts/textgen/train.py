@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from spacy.util import load_config
 
-from scripts.components.keras_textcat import tensorflow
-from scripts.keras_files import load_keras
+from scripts.keras_models import load_keras, tensorflow
 from scripts.textgen.network import Network, Shape, build, empty_states, shifted
 
 Ids = NDArray[np.int64]

@@ -8,10 +8,9 @@ from typing import Annotated
 import srsly
 import typer
 
-from scripts.corpus import Skipped, read_gold, read_texts, write_docs
 from scripts.files import new_folder, one_line_errors, restore_folder, write_json, write_jsonl
-from scripts.ner.annotate import PhraseAttr
-from scripts.ner.split import Doubt
+from scripts.options import MaskUnmatched, PhraseAttr
+from scripts.reading import Skipped, read_gold, read_texts, write_docs
 from scripts.update import corpus as mixing
 from scripts.update import evaluate as evaluating
 from scripts.update import pipeline as composing
@@ -80,17 +79,17 @@ def corpus(
     output: Annotated[Path, typer.Argument(help="folder for the .spacy files and mixture.json")],
     new: New,
     texts: Annotated[Path, typer.Option(help="raw texts for rehearsal")],
-    gold: Annotated[
+    test: Annotated[
         Path, typer.Option(help="labelled texts of the new topic to score by, which never train")
     ],
-    old_gold: Annotated[
+    old_test: Annotated[
         Path, typer.Option(help="labelled texts that the pipeline was scored by, which never train")
     ],
     patterns: Patterns,
     phrase_attr: Attr = "ORTH",
     rehearsal: Annotated[float, typer.Option(help="raw texts for each new example", min=0)] = 3.0,
-    doubt: Annotated[
-        Doubt, typer.Option(help="unfound tokens of raw texts to leave unknown in training")
+    mask_unmatched: Annotated[
+        MaskUnmatched, typer.Option(help="unfound tokens of raw texts to leave unknown in training")
     ] = "names",
     dev_share: Annotated[float, typer.Option(help="share of the texts to choose by")] = 0.2,
     seed: Annotated[int, typer.Option(help="for the draws")] = 0,
@@ -101,7 +100,7 @@ def corpus(
     nlp = composing.load_pipeline(pipeline)
     rejected = Skipped()
     docs = list(read_gold(new, nlp, rejected))
-    golds = [doc for file in (gold, old_gold) for doc in read_gold(file, nlp, Skipped())]
+    golds = [doc for file in (test, old_test) for doc in read_gold(file, nlp, Skipped())]
     known = Known(nlp, patterns, phrase_attr, composing.labels(nlp))
     raw = (text.text for text in read_texts(texts))
     mixture = mixing.mix(
@@ -110,7 +109,7 @@ def corpus(
         raw,
         golds,
         rehearsal=rehearsal,
-        doubt=doubt == "names",
+        mask_unmatched=mask_unmatched == "names",
         dev_share=dev_share,
         seed=seed,
     )
@@ -156,7 +155,7 @@ def prepare(
 
 @app.command()
 @one_line_errors
-def compose(
+def assemble(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets pipeline and log.jsonl")],
     pipeline: Annotated[
@@ -178,8 +177,8 @@ def compose(
 def evaluate(
     pipeline: Pipeline,
     folder: Annotated[Path, typer.Argument(help="training folder")],
-    gold: Annotated[Path, typer.Option(help="labelled texts of the new topic")],
-    old_gold: Annotated[Path, typer.Option(help="labelled texts that the pipeline was scored by")],
+    test: Annotated[Path, typer.Option(help="labelled texts of the new topic")],
+    old_test: Annotated[Path, typer.Option(help="labelled texts that the pipeline was scored by")],
 ) -> None:
     """F by label on the old and the new gold: the pipeline before and after, the naive update, the new labels alone."""
     restore_folder(folder / "pipeline")
@@ -196,7 +195,7 @@ def evaluate(
     rejected = Skipped()
     golds = {
         name: list(read_gold(file, systems["before"], rejected))
-        for name, file in (("old gold", old_gold), ("new gold", gold))
+        for name, file in (("old gold", old_test), ("new gold", test))
     }
     if rejected.records:
         print(f"Warning: left out of the gold labels: {rejected.counts()}", file=sys.stderr)

@@ -9,9 +9,9 @@ from typing import Any
 
 from spacy.tokens import Doc, Span
 
-from scripts.corpus import text_key, why_unreadable
-from scripts.ner.doubt import looks_like_name
-from scripts.ner.split import draw
+from scripts.entities.ambiguous import looks_like_name
+from scripts.reading import text_key, why_unreadable
+from scripts.splits import draw_split
 from scripts.update.known import Known, fresh, overlaps
 
 LEFT_OUT = "new texts left out (in a gold file, or twice)"
@@ -150,13 +150,13 @@ def mix(
         filled = completed(
             doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns
         )
-        split = draw(doc.text, seed, {"dev": dev_share})
+        split = draw_split(doc.text, seed, {"dev": dev_share})
         mixture.docs[split].append(filled)
         mixture.docs[f"naive_{split}"].append(doc)
         mixture.counts["entities filled in"] += len(filled.ents) - len(doc.ents)
     # Dev gets no more raw texts than new ones: a model that has learned nothing yet must not look best by the old labels.
     for doc, by_pipeline, _ in known.find(known.nlp.make_doc(text) for text in drawn):
-        split = draw(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
+        split = draw_split(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
         mixture.docs[split].append(rehearsed(doc, by_pipeline, by_hand, doubt and split == "train"))
         mixture.counts["entities rehearsed"] += len(mixture.docs[split][-1].ents)
     mixture.counts.update({"new texts": len(examples), "raw texts": len(drawn)})

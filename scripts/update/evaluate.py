@@ -11,8 +11,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from scripts import plots
-from scripts.ner.pipeline import predict
-from scripts.ner.scores import score
+from scripts.entities.prediction import predict
+from scripts.entities.scores import score
 from scripts.scores import console, percent
 from scripts.update.pipeline import labels
 
@@ -62,7 +62,7 @@ def evaluate(systems: dict[str, Language], golds: dict[str, list[Doc]]) -> dict[
         ValueError: "new gold holds no labelled text ...".
     """
     if not any(doc.ents for doc in golds["new gold"]):
-        raise ValueError("the new gold holds no labelled text: give some by vars.update.gold")
+        raise ValueError("the new gold holds no labelled text: give some by vars.update.test")
     known = {name: labels(nlp) for name, nlp in systems.items()}
     scores = {
         gold: {name: score(predict_known(nlp, docs)) for name, nlp in systems.items()}

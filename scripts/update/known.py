@@ -7,10 +7,10 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from scripts.corpus import read_jsonl
+from scripts.entities.matching import PatternMatcher, resolve_overlaps
+from scripts.entities.patterns import read_patterns
 from scripts.files import progress_bar
-from scripts.ner.matching import PatternMatcher, resolve_overlaps
-from scripts.ner.patterns import read_patterns
+from scripts.reading import read_jsonl
 
 Found = tuple[
     Doc, list[Span], list[Span]

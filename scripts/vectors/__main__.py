@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scripts.corpus import Skipped, load_nlp
 from scripts.files import one_line_errors, write_json, write_jsonl
+from scripts.pipelines import describe_vectors, load_nlp
 from scripts.plots import save
+from scripts.reading import Skipped
 from scripts.vectors import classify as classifying
 from scripts.vectors import convert as converting
 from scripts.vectors import corpus as tokenizing
@@ -41,6 +42,22 @@ IndexFolder = Annotated[
         "--index", help="folder that neighbours filled, to answer fast and nearly exactly"
     ),
 ]
+
+
+@app.command()
+@one_line_errors
+def table(
+    name: Annotated[str, typer.Argument(help="a vectors folder or a pipeline with static vectors")],
+    output: Annotated[Path, typer.Argument(help="JSON file for shape and checksum")],
+) -> None:
+    """Check that there are static vectors, and write down which: other vectors, other file."""
+    remedy = (
+        "train some (python -m weasel run vectors), convert some (vectors-convert), or name a "
+        "pipeline that has some, such as en_core_web_lg, by vars.vectors.table"
+    )
+    vectors = describe_vectors(name, remedy)
+    write_json(output, vectors)
+    print(f"{name}: {vectors['rows']:,} vectors of width {vectors['width']}")
 
 
 @app.command()
@@ -298,7 +315,7 @@ def classify(
         Path, typer.Option(help='words of the class: a line each, or JSONL with "text"')
     ],
     label: Annotated[str, typer.Option(help="label of the patterns")],
-    gold: Annotated[
+    test: Annotated[
         Path | None,
         typer.Option(
             help="all words of the class, to score the members by; an empty file for none"
@@ -322,8 +339,8 @@ def classify(
         raise ValueError(
             f"no other word of {folder} is like the examples: give more of them, or raise vars.vectors.n_words"
         )
-    if gold and gold.stat().st_size:
-        scores |= classifying.against(members, classifying.read_words(gold), classifier)
+    if test and test.stat().st_size:
+        scores |= classifying.against(members, classifying.read_words(test), classifier)
     write_jsonl(
         output / "members.jsonl",
         [{"text": found.word, "score": found.score, "example": found.example} for found in members],
@@ -343,7 +360,7 @@ def classify(
     )
     if "gold" in scores:
         print(
-            f"new members against {scores['gold']} others of {gold}: P {100 * scores['gold_p']:.1f} R {100 * scores['gold_r']:.1f}"
+            f"new members against {scores['gold']} others of {test}: P {100 * scores['gold_p']:.1f} R {100 * scores['gold_r']:.1f}"
         )
     if classifier.missing:
         print(f"examples without vectors: {', '.join(classifier.missing)}")

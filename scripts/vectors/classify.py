@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from spacy.language import Language
 
-from scripts.corpus import read_jsonl, read_lines
 from scripts.files import need
-from scripts.vectors.folder import normalised
+from scripts.nearest import normalised
+from scripts.reading import read_jsonl, read_lines
 from scripts.vectors.neighbours import WordVectors
 from scripts.vectors.sources import Floats2d
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from spacy.language import Language
 
-from scripts.corpus import Skipped, read_lines, read_texts, source_files, why_unreadable
 from scripts.files import need, progress_bar, replacing
+from scripts.reading import Skipped, read_lines, read_texts, source_files, why_unreadable
 
 Kind = Literal["texts", "sessions"]
 MOST_TOKENS = 10_000  # in a sentence: gensim leaves out what comes after

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from scripts.corpus import read_lines
 from scripts.files import need
-from scripts.vectors.folder import normalised
-from scripts.vectors.neighbours import WordVectors, top_k
+from scripts.nearest import normalised, top_k
+from scripts.reading import read_lines
+from scripts.vectors.neighbours import WordVectors
 
 ANALOGIES = "questions-words.txt"
 SIMILARITIES = {"WordSim-353": "wordsim353.tsv", "SimLex-999": "simlex999.txt"}

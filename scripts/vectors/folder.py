@@ -13,8 +13,9 @@ import srsly
 from spacy.attrs import IDS
 from spacy.strings import get_string_id
 
-from scripts.corpus import load_nlp
-from scripts.files import new_folder, write_json
+from scripts.files import new_folder
+from scripts.nearest import normalised
+from scripts.pipelines import load_nlp
 from scripts.vectors.sources import Block, Floats2d
 
 Attr = Literal["ORTH", "LOWER"]
@@ -186,12 +187,6 @@ def _useful(
             yield place
 
 
-def normalised(rows: Floats2d) -> Floats2d:
-    """Rows of length 1, (n, width); a row of zeros stays one."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norms == 0, 1, norms), "f4")
-
-
 def nearest_rows(rows: Floats2d, directions: Floats2d) -> list[int]:
     """For each row, (n, width), the number of the nearest by cosine among normalised rows, (n_kept, width).
 
@@ -212,15 +207,3 @@ def nearest_rows(rows: Floats2d, directions: Floats2d) -> list[int]:
             best[better] = products[place, at][better]
             found[start + place[better]] = first + at[better]
     return found.tolist()
-
-
-def keep_attr(pipeline: Path, source: Path) -> None:
-    """Write down again what a saved pipeline's vectors are looked up by: spaCy reads it, but leaves it out when it saves.
-
-    Args:
-        pipeline: the folder of the pipeline.
-        source: the folder that has it, of vectors or of a pipeline; any other path changes nothing.
-    """
-    here, there = (folder / "vocab" / "vectors.cfg" for folder in (pipeline, source))
-    if here.exists() and there.exists() and "attr" in (config := srsly.read_json(there)):
-        write_json(here, config)

@@ -13,12 +13,10 @@ import srsly
 from spacy.strings import get_string_id
 
 from scripts.files import need, new_folder, progress_bar
-from scripts.vectors.folder import normalised
+from scripts.nearest import BLOCK, normalised, top_k
 from scripts.vectors.sources import Floats2d
 
 Ints2d = npt.NDArray[np.int64]
-BLOCK = 2**14  # rows compared at once: 20 MB of width 300, which caches like
-QUERIES = 1_024  # queries compared at once
 TRAINING_ROWS = 50  # rows for each cell of the index that its centre is found from
 PROBED, LEAST_PROBED = 16, 8  # one of so many cells is searched, but no fewer than so many
 ALONE = 10  # queries that the exact search gets one by one
@@ -94,53 +92,6 @@ def read_folder(path: Path) -> WordVectors:
     meta = path / "meta.json"
     checksum = srsly.read_json(meta).get("vectors", {}).get("crc32", 0) if meta.exists() else 0
     return WordVectors(path, table, words, key2row, strings, lower, checksum)
-
-
-def top_k(table: Floats2d, queries: Floats2d, k: int, title: str = "") -> tuple[Ints2d, Floats2d]:
-    """The k rows of a table that are nearest to each query by cosine: exact, block after block, so that no table is too large.
-
-    Args:
-        table: (n_rows, width), in memory or mapped.
-        queries: (n_queries, width), of any length.
-        k: how many; no more than there are rows.
-        title: of the progress bar; "" for none.
-
-    Returns:
-        Rows, (n_queries, k), nearest first and the first of those equally near, and their cosines, (n_queries, k).
-    """
-    if not 0 < k <= len(table):
-        raise ValueError(f"can't find {k} neighbours in a table of {len(table)} rows")
-    best_rows = np.full((len(queries), k), -1, "i8")
-    best = np.full((len(queries), k), -np.inf, "f4")
-    bar = progress_bar(title, len(table) * len(queries), "pair") if title else None
-    for first in range(0, len(queries), QUERIES):
-        some = slice(first, first + QUERIES)
-        directions = np.ascontiguousarray(normalised(queries[some]))
-        for start in range(0, len(table), BLOCK):
-            part = np.ascontiguousarray(table[start : start + BLOCK])
-            lengths = np.sqrt(np.einsum("ij,ij->i", part, part))
-            cosines = directions @ part.T
-            cosines /= np.where(lengths == 0, np.inf, lengths)
-            _merge(best_rows[some], best[some], cosines, start)
-            if bar is not None:
-                bar.update(cosines.size)
-    if bar is not None:
-        bar.close()
-    return best_rows, best
-
-
-def _merge(best_rows: Ints2d, best: Floats2d, cosines: Floats2d, start: int) -> None:
-    """Put the cosines of a block, (n_queries, n_block), among the best, (n_queries, k) each, where they belong."""
-    k = best.shape[1]
-    for place in np.flatnonzero((cosines > best[:, -1:]).any(axis=1)):
-        line = cosines[place]
-        new = np.flatnonzero(line > best[place, -1])
-        if len(new) > 4 * k:
-            new = new[line[new] >= np.partition(line[new], -k)[-k]]
-        rows = np.concatenate([best_rows[place], new + start])
-        values = np.concatenate([best[place], line[new]])
-        order = np.argsort(-values, kind="stable")[:k]
-        best_rows[place], best[place] = rows[order], values[order]
 
 
 def split_words(text: str) -> list[str]:

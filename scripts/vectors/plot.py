@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
 
-import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from scripts.corpus import read_jsonl
 from scripts.files import need
 from scripts.plots import MANY_COLOURS, PALETTE
+from scripts.reading import read_jsonl
 from scripts.vectors.neighbours import WordVectors
 from scripts.vectors.sources import Floats2d
 
@@ -60,20 +59,6 @@ def known_words(
         )
     known = {name: words for name, words in known.items() if words}
     return known, [word for words in groups.values() for word in words if vectors.row(word) is None]
-
-
-def project(rows: Floats2d, seed: int = 0) -> Floats2d:
-    """Places in a plane, (n, 2), of vectors, (n, width): t-SNE (van der Maaten and Hinton 2008) by cosine, from PCA."""
-    manifold = need("sklearn.manifold", "vectors")
-    perplexity = min(30, (len(rows) - 1) / 3)
-    tsne = manifold.TSNE(
-        n_components=2,
-        metric="cosine",
-        init="pca" if rows.shape[1] > 1 else "random",
-        perplexity=perplexity,
-        random_state=seed,
-    )
-    return np.asarray(tsne.fit_transform(rows), "f4")
 
 
 def draw(groups: Mapping[str, Sequence[str]], places: Floats2d, title: str) -> Figure:

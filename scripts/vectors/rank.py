@@ -7,9 +7,9 @@ from typing import Any
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from scripts.corpus import read_jsonl
 from scripts.files import need
 from scripts.plots import COLOURS
+from scripts.reading import read_jsonl
 from scripts.vectors.neighbours import WordVectors, split_words
 
 DRAWN = 20  # members

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.corpus import read_jsonl, read_lines
 from scripts.files import one_line_errors, write_json
 from scripts.plots import save
+from scripts.reading import read_jsonl, read_lines
 from scripts.wikipedia import extract as extracting
 from scripts.wikipedia import index as indexing
 from scripts.wikipedia import report as reporting
@@ -111,7 +111,7 @@ def text(
     unit: Annotated[
         plain.Unit, typer.Option(help="a text for each paragraph, or for each page")
     ] = "paragraph",
-    least: Annotated[int, typer.Option(help="leave out texts of fewer characters", min=1)] = 1,
+    min_chars: Annotated[int, typer.Option(help="leave out texts of fewer characters", min=1)] = 1,
     limit: Limit = 0,
     n_process: Processes = -1,
     part_mb: PartMb = DEFAULT_PART,
@@ -122,8 +122,8 @@ def text(
         if titles
         else frozenset()
     )
-    none = "gives a text that is wanted: see vars.wikipedia.titles and least"
-    make = (plain.texts_of_pages, (unit, least, wanted))
+    none = "gives a text that is wanted: see vars.wikipedia.titles and vars.wikipedia.min_chars"
+    make = (plain.texts_of_pages, (unit, min_chars, wanted))
     _write(
         dump, output, partial(_parts, dump, index, part_mb, wanted), make, limit, n_process, none
     )

@@ -11,8 +11,8 @@ from spacy.matcher import Matcher
 from spacy.schemas import validate_token_pattern
 from spacy.vocab import Vocab
 
-from scripts.corpus import read_jsonl
-from scripts.ner.matching import Pattern, required_words
+from scripts.entities.matching import Pattern, required_words
+from scripts.reading import read_jsonl
 
 ANNOTATED = {
     "TAG": "tagger",

@@ -16,7 +16,7 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training.converters import conll_ner_to_docs
-from spacy.util import filter_spans, get_lang_class
+from spacy.util import filter_spans
 
 from scripts.files import write_bytes
 
@@ -39,37 +39,23 @@ class Text:
 
 @dataclass
 class Skipped:
-    """What was left out, as lines that can be written to a file, and how often for which reason."""
+    """What was left out, as lines that can be written to a file, and how often for which reason.
+
+    Args:
+        records: a line for each.
+        strict: stop at the first bad line instead.
+        var: the var that says skip-bad or no-skip-bad, for the error.
+    """
 
     records: list[dict[str, Any]] = field(default_factory=list)
+    strict: bool = False
+    var: str = ""
 
     def add(self, reason: str, file: str, line: int, **details: Any) -> None:
         self.records.append({"reason": reason, "file": file, "line": line, **details})
 
     def counts(self) -> dict[str, int]:
         return dict(sorted(Counter(record["reason"] for record in self.records).items()))
-
-
-def load_nlp(name: str) -> Language:
-    """A blank pipeline for a language code ("en"), or an installed or saved pipeline.
-
-    Raises:
-        ValueError: "no language or pipeline called ...", when it is neither.
-    """
-    try:
-        get_lang_class(name)
-    except ImportError:
-        try:
-            return spacy.load(name)
-        except OSError:
-            what = f"no language or pipeline called {name!r}"
-            raise ValueError(
-                f"{what}: give a code such as en, an installed pipeline or a folder"
-            ) from None
-    try:
-        return spacy.blank(name)
-    except ImportError as error:  # the tokenizers of some languages are packages of their own
-        raise ValueError(f"the language {name!r} needs another package: {error}") from error
 
 
 def text_key(text: str) -> bytes:
@@ -155,7 +141,9 @@ def _skip_or_raise(
     reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None
 ) -> None:
     if skipped is None:
-        raise ValueError(f"{path}:{line}: {reason}: {remedy}, or pass --skip-bad")
+        raise ValueError(f"{path}:{line}: {reason}: {remedy}")
+    if skipped.strict:
+        raise ValueError(f"{path}:{line}: {reason}: {remedy}, or set {skipped.var} to skip-bad")
     skipped.add(reason, str(path), line)
 
 
@@ -173,7 +161,7 @@ def read_jsonl(
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            _skip_or_raise("broken JSON", "mend the line", path, number, skipped)
+            _skip_or_raise("broken JSON", "fix the line", path, number, skipped)
             continue
         if isinstance(record, dict):
             yield number, record

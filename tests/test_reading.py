@@ -10,9 +10,9 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
-from scripts.corpus import (
+from scripts.pipelines import load_nlp
+from scripts.reading import (
     Skipped,
-    load_nlp,
     read_docs,
     read_gold,
     read_texts,

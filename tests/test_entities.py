@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spacy.matcher import Matcher, PhraseMatcher
 from spacy.tokens import Doc
 
-from scripts.ner.matching import Pattern, PatternMatcher, anchors, repeats, resolve_overlaps
+from scripts.entities.matching import Pattern, PatternMatcher, anchors, repeats, resolve_overlaps
 
 NLP = spacy.blank("en")
 WORDS = [

@@ -1,0 +1,154 @@
+"""Write the source files that each command depends on into project.yml, as follows from imports.
+
+weasel reruns a command when one of its deps changed. For `python -m scripts.NOUN STEP` these are
+the module with the steps, what the step imports, directly or not, and the page templates of those
+modules. Configs and --code files are deps because the command names them.
+"""
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scripts.files import one_line_errors, write_text
+from scripts.project_file import dump_yaml, flow_list, load_yaml
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = re.compile(r"[\w.-]+\.jinja")
+
+
+def command_sources(script: Iterable[str], root: Path = ROOT) -> list[str]:
+    """The source files that the lines of a command's script depend on, sorted, as posix paths."""
+    sources: set[Path] = set()
+    for line in script:
+        words = line.replace(",", " ").split()
+        named = [root / word for word in words if word.startswith(("scripts/", "configs/"))]
+        for path in filter(Path.is_file, named):
+            sources |= imported_files(path, root) if path.suffix == ".py" else {path}
+        if words[:2] == ["python", "-m"] and words[2].startswith("scripts"):
+            sources |= step_files(words[2], words[3] if len(words) > 3 else "", root)
+    return sorted(path.relative_to(root).as_posix() for path in sources)
+
+
+def step_files(module: str, step: str, root: Path = ROOT) -> set[Path]:
+    """The files that a step of a module depends on: imports inside other steps do not count."""
+    folder = root / module.replace(".", "/")
+    main = folder / "__main__.py" if folder.is_dir() else folder.with_suffix(".py")
+    tree = ast.parse(main.read_text("utf8"))
+    used = _reachable(tree, step)
+    files = {main}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name in used:
+            for path in _imports(node, root):
+                files |= imported_files(path, root)
+    return files | _templates([main], root)
+
+
+def _reachable(tree: ast.Module, step: str) -> set[str]:
+    """The names of a module's functions that a step uses; of all where there is no such step."""
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    steps = {_step_name(node): name for name, node in functions.items() if node.decorator_list}
+    if step not in steps:
+        return set(functions)
+    used: set[str] = set()
+    waiting = [steps[step]]
+    while waiting:
+        name = waiting.pop()
+        used.add(name)
+        names = {node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)}
+        waiting += sorted(names & functions.keys() - used)
+    return used
+
+
+def _step_name(function: ast.FunctionDef) -> str:
+    """The name of a typer command: that of its decorator, or that of the function."""
+    for call in function.decorator_list:
+        if isinstance(call, ast.Call):
+            given = [*call.args, *(keyword.value for keyword in call.keywords)]
+            names = [part.value for part in given if isinstance(part, ast.Constant)]
+            if names and isinstance(names[0], str):
+                return names[0]
+    return function.name.replace("_", "-")
+
+
+def imported_files(file: Path, root: Path = ROOT, found: set[Path] | None = None) -> set[Path]:
+    """A file, the files of scripts/ that it imports, directly or not, and their page templates."""
+    found = set() if found is None else found
+    if file not in found:
+        found.add(file)
+        for path in _imports(ast.parse(file.read_text("utf8")), root):
+            imported_files(path, root, found)
+    return found | _templates(found, root)
+
+
+def _imports(tree: ast.AST, root: Path) -> Iterator[Path]:
+    """The files of scripts/ that are imported anywhere in a piece of code."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("scripts"):
+            module = str(node.module)
+            for name in [module, *(f"{module}.{alias.name}" for alias in node.names)]:
+                path = root / (name.replace(".", "/") + ".py")
+                if path.is_file():
+                    yield path
+
+
+def _templates(files: Iterable[Path], root: Path) -> set[Path]:
+    """The page templates that files name, and those that these extend: in their folder or above."""
+    found: set[Path] = set()
+    waiting = [file for file in files if file.suffix == ".py"]
+    while waiting:
+        file = waiting.pop()
+        for name in TEMPLATE.findall(file.read_text("utf8")):
+            for path in (file.parent / name, root / "scripts" / name):
+                if path.is_file() and path not in found and path != file:
+                    found.add(path)
+                    waiting.append(path)
+    return found
+
+
+def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
+    """Deps with these sources in place of those that they have.
+
+    A source stands between two other deps: weasel's config system reads two neighbours that are
+    both a bare variable as one entry.
+    """
+    others = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
+    merged = []
+    for number in range(max(len(sources), len(others))):
+        merged += sources[number : number + 1] + others[number : number + 1]
+    return merged
+
+
+def stale_commands(project: dict[str, Any], root: Path = ROOT) -> dict[str, list[str]]:
+    """The deps that commands should have, by command, for those that have others."""
+    stale = {}
+    for command in project["commands"]:
+        deps = with_sources(command.get("deps", []), command_sources(command["script"], root))
+        if deps != list(command.get("deps", [])):
+            stale[command["name"]] = deps
+    return stale
+
+
+@one_line_errors
+def main(
+    check: Annotated[bool, typer.Option(help="only say whether project.yml is up to date")] = False,
+) -> None:
+    """Write the source files that each command depends on into project.yml."""
+    path = ROOT / "project.yml"
+    project = load_yaml(path)
+    stale = stale_commands(project)
+    if check and stale:
+        raise ValueError(f"deps of {', '.join(stale)} are stale: run python -m scripts.deps")
+    for command in project["commands"]:
+        if command["name"] in stale:
+            command["deps"] = flow_list(stale[command["name"]])
+    if stale:
+        write_text(path, dump_yaml(project))
+    print(f"project.yml: deps of {len(stale)} commands changed")
+
+
+if __name__ == "__main__":
+    typer.run(main)
