@@ -1,6 +1,8 @@
 # Two commands, thin on purpose: a virtual environment and the plain commands that the README names.
 PYTHON ?= python3
 BIN := .venv/bin
+# What `make run` installs: the files that the workflow `all` needs
+REQUIREMENTS := requirements.txt
 
 .PHONY: run test
 
@@ -10,9 +12,9 @@ run: .venv/run
 test: .venv/test
 	$(BIN)/python -m pytest
 
-.venv/run: requirements.txt constraints.txt
+.venv/run: $(REQUIREMENTS) requirements.txt constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -r requirements.txt -c constraints.txt
+	$(BIN)/python -m pip install $(addprefix -r ,$(REQUIREMENTS)) -c constraints.txt
 	touch $@
 
 .venv/test: $(wildcard requirements-*.txt) .venv/run

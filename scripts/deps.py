@@ -1,4 +1,4 @@
-"""Write the source files that each command depends on into project.yml, as follows from imports.
+"""Write the generated parts of project.yml: deps that follow from imports, and guards of vars.
 
 weasel reruns a command when one of its deps changed. For `python -m scripts.NOUN STEP` these are
 the module with the steps, what the step imports, directly or not, and the page templates of those
@@ -7,16 +7,19 @@ modules. Configs and --code files are deps because the command names them.
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from scripts.files import one_line_errors, write_text
-from scripts.project_file import dump_yaml, flow_list, load_yaml
+from scripts.overrides import GUARD, guards
+from scripts.project_file import WIDTH, dump_yaml, flow_list, load_yaml
 
 ROOT = Path(__file__).parent.parent
+GUARDS_COMMENT = "# written by python -m scripts.deps: see scripts/overrides.py"
 TEMPLATE = re.compile(r"[\w.-]+\.jinja")
 
 
@@ -123,31 +126,60 @@ def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
 
 
 def stale_commands(project: dict[str, Any], root: Path = ROOT) -> dict[str, list[str]]:
-    """The deps that commands should have, by command, for those that have others."""
+    """The deps that commands should have, by command, for those that have others.
+
+    A command that is never skipped needs no sources among its deps.
+    """
     stale = {}
     for command in project["commands"]:
-        deps = with_sources(command.get("deps", []), command_sources(command["script"], root))
+        sources = [] if command.get("no_skip") else command_sources(command["script"], root)
+        deps = with_sources(command.get("deps", []), sources)
         if deps != list(command.get("deps", [])):
             stale[command["name"]] = deps
     return stale
+
+
+def write_sources(project: Any, root: Path = ROOT) -> None:
+    """Put the sources of each command among its deps."""
+    stale = stale_commands(project, root)
+    for command in project["commands"]:
+        if command["name"] in stale:
+            command["deps"] = flow_list(stale[command["name"]])
+
+
+def with_guards(text: str, variables: Mapping[str, Any]) -> str:
+    """The text of project.yml with the guards of its vars (see scripts/overrides.py)."""
+    text = re.sub(rf"(?m)^(?:{re.escape(GUARDS_COMMENT)}|.*{GUARD}: .*)\n(?: +.*\n)*", "", text)
+    lines = [GUARDS_COMMENT]
+    for name, content in guards(variables).items():
+        line = f"{name}: [{{refers to: '{content}'}}]"
+        lines += textwrap.wrap(line, WIDTH, subsequent_indent=" " * 8, break_on_hyphens=False)
+    block = "\n".join(lines)
+    text = text.replace("\ndirectories:", f"\n\n{block}\n\ndirectories:", 1)
+    return re.sub(r"\n{3,}", "\n\n", text)
+
+
+def generated(path: Path, root: Path = ROOT) -> str:
+    """The text of a project.yml with its generated parts as they should be."""
+    project = load_yaml(path)
+    write_sources(project, root)
+    return with_guards(dump_yaml(project), project["vars"])
 
 
 @one_line_errors
 def main(
     check: Annotated[bool, typer.Option(help="only say whether project.yml is up to date")] = False,
 ) -> None:
-    """Write the source files that each command depends on into project.yml."""
+    """Write the deps of commands (from imports) and the guards of vars into project.yml."""
     path = ROOT / "project.yml"
-    project = load_yaml(path)
-    stale = stale_commands(project)
-    if check and stale:
-        raise ValueError(f"deps of {', '.join(stale)} are stale: run python -m scripts.deps")
-    for command in project["commands"]:
-        if command["name"] in stale:
-            command["deps"] = flow_list(stale[command["name"]])
-    if stale:
-        write_text(path, dump_yaml(project))
-    print(f"project.yml: deps of {len(stale)} commands changed")
+    text = generated(path)
+    if text == path.read_text("utf8"):
+        print("project.yml is up to date")
+    elif check:
+        raise ValueError("project.yml is out of date: run python -m scripts.deps")
+    else:
+        write_text(path, text)
+        print("project.yml is changed: see git diff project.yml")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from typing import Any, ParamSpec, TypeVar
 import srsly
 from tqdm import tqdm
 
+from scripts.overrides import check_overrides
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -24,6 +26,7 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            check_overrides()
             return command(*args, **kwargs)
         except (ValueError, OSError, MemoryError) as error:
             print(f"Error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -22,9 +22,14 @@ def _yaml() -> YAML:
 def load_yaml(path: Path) -> Any:
     """The content of a YAML file, with its comments. Raises ValueError "... is not valid YAML"."""
     try:
-        return _yaml().load(path.read_text("utf8"))
+        return parse_yaml(path.read_text("utf8"))
     except Exception as error:  # ruamel has a kind of exception for each kind of mistake
         raise ValueError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """The content of YAML, with its comments."""
+    return _yaml().load(text)
 
 
 def dump_yaml(content: Any) -> str:
@@ -34,7 +39,7 @@ def dump_yaml(content: Any) -> str:
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
-def flow_list(items: Iterable[str]) -> CommentedSeq:
+def flow_list(items: Iterable[Any]) -> CommentedSeq:
     """A list that is written on one line: [a, b]."""
     sequence = CommentedSeq(list(items))
     sequence.fa.set_flow_style()

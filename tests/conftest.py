@@ -1,4 +1,7 @@
-"""Shared by all tests: where the project is, small files to read, and one small training that many tests look at."""
+"""Shared by all tests: where the project is, a copy of it, small files to read.
+
+What only the tests of one workflow share is in tests/fixtures_NOUN.py.
+"""
 
 import json
 import shutil
@@ -9,13 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import srsly
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("project.yml", "configs", "assets", "scripts", "benchmarks", "README.md", "docs")
+PROJECT = srsly.read_yaml(ROOT / "project.yml")
+
+pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fixtures_*"))]
 
 
 def pytest_report_header() -> str:
-    return f"shared data: {'found' if shared_data().exists() else 'not found (tests that compare with published data skip)'}"
+    where = "found" if shared_data().exists() else "not found (tests of published data skip)"
+    return f"shared data: {where}"
 
 
 def shared_data() -> Path:
@@ -33,6 +41,13 @@ def copy_project(to: Path) -> Path:
     return to
 
 
+def wheel_name(noun: str, variant: str = "") -> str:
+    """The file name of the wheel that a workflow makes with the project's own vars."""
+    variables = PROJECT["vars"]
+    name = f"{variables['lang']}_{variables[noun]['name']}{variant}"
+    return f"{name}-{variables['version']}-py3-none-any.whl"
+
+
 def weasel(folder: Path, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run weasel in a folder, as a user would."""
     command = [sys.executable, "-m", "weasel", "run", *args]
@@ -43,9 +58,8 @@ def weasel(folder: Path, *args: str, check: bool = True) -> subprocess.Completed
 
 def run_module(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m ...` in a folder; the project's modules come from the real one."""
-    return subprocess.run(
-        [sys.executable, "-m", *args], cwd=folder, capture_output=True, text=True, timeout=600
-    )
+    command = [sys.executable, "-m", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture
@@ -58,48 +72,20 @@ def write_jsonl(tmp_path: Path) -> Callable[[str, list[Any]], Path]:
     return write
 
 
-TINY = [
-    "--vars.ner.max_steps",
-    "300",
-    "--vars.ner.eval_frequency",
-    "100",
-    "--vars.ner.n_process",
-    "1",
-]
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which the workflow `all` ran with few steps. Tests look at it and change nothing."""
-    folder = copy_project(tmp_path_factory.mktemp("project"))
-    weasel(folder, "all", ".", *TINY)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a random BERT of two layers that spells words by letters: a stand-in for a pretrained encoder."""
+    """The folder of a random BERT of two layers that spells words by letters.
+
+    It stands in for a pretrained encoder.
+    """
     transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("bert")
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
-    pieces = [
-        "[PAD]",
-        "[UNK]",
-        "[CLS]",
-        "[SEP]",
-        "[MASK]",
-        *letters,
-        *(f"##{letter}" for letter in letters),
-    ]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters]
+    pieces += [f"##{letter}" for letter in letters]
     (folder / "vocab.txt").write_text("\n".join(pieces))
     transformers.BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
-    sizes = {
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-    }
-    transformers.BertModel(
-        transformers.BertConfig(vocab_size=len(pieces), **sizes)
-    ).save_pretrained(folder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = transformers.BertConfig(vocab_size=len(pieces), intermediate_size=64, **sizes)
+    transformers.BertModel(config).save_pretrained(folder)
     return folder

@@ -1,0 +1,49 @@
+"""Tell whether a text names a part of the project that a fork does not have."""
+
+import re
+from collections.abc import Iterable
+
+from scripts.fork.selection import Selection
+
+FOLDERS = "assets|corpus|training|docs|benchmarks|scripts|img"
+
+
+def dropped_words(selection: Selection) -> re.Pattern[str]:
+    """A pattern that finds the names of dropped workflows, their commands, vars, files and extras.
+
+    The noun of a workflow is often a plain word ("update", "questions"): it counts where it stands
+    for the workflow: in backticks, as a folder, page, module, section of vars or part of a command.
+    """
+    names = [*selection.dropped_workflows, *selection.dropped_commands]
+    compound = [re.escape(name) for name in names if "-" in name]
+    patterns = [rf"(?<![\w-])(?:{'|'.join(compound)})(?![\w-])"] if compound else []
+    if nouns := "|".join(selection.dropped_nouns):
+        patterns += [
+            rf"`(?:{nouns})`",
+            rf"\bweasel run (?:{nouns})\b",
+            rf"\b(?:{FOLDERS})/(?:{nouns})\b",
+            rf"\b(?:scripts|benchmarks)\.(?:{nouns})\b",
+            rf"\bvars\.(?:{nouns})\b",
+            rf"\btest_(?:{nouns})_?\w*\.py\b",
+            rf"\]\((?:{nouns})\.md",
+        ]
+    if packages := "|".join(selection.dropped_packages):
+        patterns.append(rf"(?:{packages})")
+    if extras := "|".join(selection.dropped_extras):
+        patterns.append(rf"\brequirements-(?:{extras})\b")
+    return re.compile("|".join(patterns) or r"(?!)")
+
+
+def first_word(text: str, dropped: re.Pattern[str]) -> str | None:
+    """The number of the first line that names something dropped, and that name; or None."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := dropped.search(line):
+            return f"line {number}: {found[0]}"
+    return None
+
+
+def replace_all(text: str, replacements: Iterable[tuple[str, str]]) -> str:
+    """A text with strings replaced, the longest first, so that none cuts another."""
+    for old, new in sorted(replacements, key=lambda pair: -len(pair[0])):
+        text = text.replace(old, new)
+    return text
