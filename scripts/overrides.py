@@ -102,11 +102,13 @@ def check_names(names: Iterable[str], project: Mapping[str, Any]) -> None:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    section = name.rsplit(".", 1)[0]
-    siblings = [other for other in known if other.rsplit(".", 1)[0] == section]
+    """What to say of a name that is not known: the most similar one, first of its own section."""
+    section, _, last = name.rpartition(".")
+    siblings = [other for other in known if other.rpartition(".")[0] == section]
     for candidates in (siblings, known):
-        if similar := difflib.get_close_matches(name, candidates, n=1):
-            return f"did you mean {similar[0]}?"
+        by_last = {other.rpartition(".")[2]: other for other in reversed(candidates)}
+        if similar := difflib.get_close_matches(last, by_last, n=1):
+            return f"did you mean {by_last[similar[0]]}?"
     return f"{section} has {', '.join(siblings)}" if siblings else "see the vars in project.yml"
 
 
