@@ -77,11 +77,13 @@ def import_code(files: Iterable[Path]) -> None:
 
 
 def component_files(folder: Path) -> list[Path]:
-    """The files of scripts/components that register what the config of a saved pipeline names."""
-    path = folder / "config.cfg"
-    config = path.read_text("utf8") if path.is_file() else ""
+    """The files of scripts/components that register what the config of a saved pipeline names.
+
+    A component may hold a pipeline of its own: the configs in subfolders count too.
+    """
+    configs = "".join(path.read_text("utf8") for path in sorted(folder.rglob("config.cfg")))
     files = sorted(COMPONENTS.glob("*.py"))
-    return [file for file in files if any(f'"{name}"' in config for name in registered(file))]
+    return [file for file in files if any(f'"{name}"' in configs for name in registered(file))]
 
 
 def registered(file: Path) -> list[str]:

@@ -1,10 +1,14 @@
-"""The component `sentence_sentiment`: the sentiment of each sentence, and of each entity by where it stands. Self-contained, for --code.
+"""The component `sentence_sentiment`: the sentiment of each sentence and of each entity.
 
-It holds a whole pipeline for sentiment, with its own vocab, vectors, tokenizer and settings, and gives it the sentences as texts: so the
-sentiment pipeline sees what it saw in training, whatever pipeline it stands in, and its files lie in a folder of the component's own.
+It holds a whole sentiment pipeline, with its own vocab, vectors, tokenizer and settings, and gives
+it the sentences as texts. So the sentiment pipeline sees what it saw in training, whatever pipeline
+the component is in, and its files are in the component's own folder.
 
-    span._.sentiment    {label: score}, for each of doc.sents; for each of doc.ents, that of the passage it stands in (see `passages`)
+    span._.sentiment    {label: score}, for each of doc.sents; for each of doc.ents, the sentiment
+                        of the passage it is in (see `passages`)
     doc._.opinions      [(entity, label, score), ...]
+
+Self-contained, for --code.
 """
 
 from bisect import bisect_right
@@ -24,9 +28,9 @@ if not Span.has_extension("sentiment"):
 
 
 def opinions(doc: Doc) -> list[tuple[Span, str, float]]:
-    """(entity, label, score) of each entity that has a sentiment, by the label with the highest score."""
-    found = [(ent, ent._.sentiment) for ent in doc.ents if ent._.sentiment]
-    return [(ent, *max(cats.items(), key=lambda item: item[1])) for ent, cats in found]
+    """(entity, label, score) of each entity with a sentiment: the label with the highest score."""
+    judged = [(ent, ent._.sentiment) for ent in doc.ents if ent._.sentiment]
+    return [(ent, *max(cats.items(), key=lambda item: item[1])) for ent, cats in judged]
 
 
 if not Doc.has_extension("opinions"):
@@ -37,18 +41,24 @@ if not Doc.has_extension("opinions"):
 
 
 def passages(doc: Doc, follow: int) -> Iterator[tuple[Span, list[Span]]]:
-    """(passage, entities in it): a sentence that names entities, with up to `follow` sentences behind it that name none.
+    """(passage, entities in it): a sentence with entities and the sentences about them after it.
 
-    People name a thing and go on about it: "Got the Zenfone last week. Love it." An entity belongs to the sentence it begins in.
+    People name a thing and go on about it: "Got the Zenfone last week. Love it." An entity belongs
+    to the sentence in which it begins.
+
+    Args:
+        doc: with sentences and entities.
+        follow: at most this many sentences without an entity follow in a passage.
     """
     sentences = list(doc.sents)
     starts = [sentence.start for sentence in sentences]
-    named: dict[int, list[Span]] = {}
+    ents_by_sentence: dict[int, list[Span]] = {}
     for ent in doc.ents:
-        named.setdefault(bisect_right(starts, ent.start) - 1, []).append(ent)
-    for first, ents in named.items():
+        ents_by_sentence.setdefault(bisect_right(starts, ent.start) - 1, []).append(ent)
+    for first, ents in ents_by_sentence.items():
         last = first
-        while last - first < follow and last + 1 < len(sentences) and last + 1 not in named:
+        limit = min(first + follow, len(sentences) - 1)
+        while last < limit and last + 1 not in ents_by_sentence:
             last += 1
         yield doc[sentences[first].start : sentences[last].end], ents
 
@@ -57,7 +67,7 @@ def passages(doc: Doc, follow: int) -> Iterator[tuple[Span, list[Span]]]:
 
 
 class SentenceSentiment(Pipe):
-    """Runs a sentiment pipeline over the sentences and passages of Docs, all of a batch of Docs in one call."""
+    """Runs a sentiment pipeline over sentences and passages, a batch of Docs in one call."""
 
     def __init__(self, vocab: Any, name: str, *, follow: int, only_entities: bool) -> None:
         if follow < 0:
@@ -71,22 +81,23 @@ class SentenceSentiment(Pipe):
         return cats_labels(self.sentiment) if self.sentiment else ()
 
     def set_pipeline(self, sentiment: Language) -> None:
-        """Take a pipeline for sentiment.
+        """Set the sentiment pipeline.
 
         Raises:
             ValueError: "the sentiment pipeline sets no doc.cats ...".
         """
         if not cats_labels(sentiment):
-            has = ", ".join(sentiment.pipe_names) or "nothing"
+            components = ", ".join(sentiment.pipe_names) or "nothing"
             raise ValueError(
-                f"the sentiment pipeline sets no doc.cats (it has {has}): give one with a trained textcat"
+                f"the sentiment pipeline sets no doc.cats (it has {components}): "
+                "give one with a trained textcat"
             )
         self.sentiment = sentiment
 
     def initialize(
         self, get_examples: Any, *, nlp: Language | None = None, pipeline: str | None = None
     ) -> None:
-        """Load the pipeline that [initialize.components.sentence_sentiment] names."""
+        """Load the pipeline named in [initialize.components.sentence_sentiment]."""
         if pipeline:
             self.set_pipeline(load_model(pipeline))
 
@@ -94,64 +105,70 @@ class SentenceSentiment(Pipe):
         """Set the sentiments of a Doc. Raises what `pipe` raises."""
         return next(self.pipe([doc]))
 
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
+    def pipe(
+        self,
+        stream: Iterable[Doc],
+        *,
+        batch_size: int = 256,
+        follow: int | None = None,
+        only_entities: bool | None = None,
+    ) -> Iterator[Doc]:
         """Set the sentiments of Docs.
+
+        Args:
+            stream: the Docs.
+            batch_size: Docs whose sentences go through the sentiment pipeline in one call.
+            follow: in place of the component's setting, for this call only. nlp.pipe passes it on:
+                nlp.pipe(texts, component_cfg={"sentence_sentiment": {"follow": 0}}).
+            only_entities: likewise.
 
         Raises:
             ValueError: "... has no sentiment pipeline ...", or "... needs sentences ...".
         """
         if self.sentiment is None:
             raise ValueError(f"{self.name} has no sentiment pipeline: give it one by set_pipeline")
+        follow = self.follow if follow is None else follow
+        only_entities = self.only_entities if only_entities is None else only_entities
         for docs in minibatch(stream, batch_size):
-            self._judge(docs, self.sentiment)
+            self._judge(docs, self.sentiment, follow, only_entities)
             yield from docs
 
-    def _judge(self, docs: list[Doc], sentiment: Language) -> None:
-        wanted: dict[
-            tuple[int, int, int], list[Span]
-        ] = {}  # Doc, first token, token after the last -> entities that get its sentiment
-        for number, doc in enumerate(docs):
+    def _judge(
+        self, docs: list[Doc], sentiment: Language, follow: int, only_entities: bool
+    ) -> None:
+        """Set the sentiments of a batch of Docs by one call of the sentiment pipeline."""
+        pieces: list[tuple[Span, list[Span]]] = []
+        for doc in docs:
             if len(doc) and not doc.has_annotation("SENT_START"):
                 raise ValueError(
-                    f"{self.name} needs sentences, which no component sets: put a sentencizer before it"
+                    f"{self.name} needs sentences, which no component sets: "
+                    "put a sentencizer before it"
                 )
-            # Sentences first: a sentence that is nothing but an entity shares its place, and the passage counts more.
-            for sentence in [] if self.only_entities else doc.sents:
-                wanted[number, sentence.start, sentence.end] = []
-            for passage, ents in passages(doc, self.follow):
-                wanted.setdefault((number, passage.start, passage.end), []).extend(ents)
-        pieces = [(docs[number][start:end], ents) for (number, start, end), ents in wanted.items()]
-        pieces = [(piece, ents) for piece, ents in pieces if piece.text.strip()]
-        for judged, (piece, ents) in zip(
-            sentiment.pipe(piece.text.strip() for piece, _ in pieces), pieces
-        ):
+            pieces += _pieces(doc, follow, only_entities)
+        texts = [piece.text.strip() for piece, _ in pieces]
+        for judged, (piece, ents) in zip(sentiment.pipe(texts), pieces):
             for span in (piece, *ents):
                 span._.sentiment = dict(judged.cats)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The settings and the sentiment pipeline as bytes."""
-        nlp = self.sentiment
-        parts = (
-            None
-            if nlp is None
-            else {
+        parts = None
+        if (nlp := self.sentiment) is not None:
+            parts = {
                 "config": nlp.config.to_bytes(),
                 "meta": srsly.json_dumps(nlp.meta),
                 "data": nlp.to_bytes(),
             }
-        )
         return srsly.msgpack_dumps({"cfg": self._cfg(), "pipeline": parts})
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSentiment":
-        """Load what `to_bytes` made."""
-        found = srsly.msgpack_loads(data)
-        if parts := found["pipeline"]:
-            nlp = load_model_from_config(
-                Config().from_bytes(parts["config"], interpolate=False),
-                meta=srsly.json_loads(parts["meta"]),
-            )
+        """Load the output of `to_bytes`."""
+        content = srsly.msgpack_loads(data)
+        if parts := content["pipeline"]:
+            config = Config().from_bytes(parts["config"], interpolate=False)
+            nlp = load_model_from_config(config, meta=srsly.json_loads(parts["meta"]))
             self.set_pipeline(nlp.from_bytes(parts["data"]))
-        return self._configure(found["cfg"])
+        return self._configure(content["cfg"])
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write cfg and the folder `pipeline`."""
@@ -161,7 +178,7 @@ class SentenceSentiment(Pipe):
             self.sentiment.to_disk(Path(path) / "pipeline")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSentiment":
-        """Load what `to_disk` wrote."""
+        """Load the output of `to_disk`."""
         if (folder := Path(path) / "pipeline").exists():
             self.set_pipeline(load_model(folder))
         return self._configure(srsly.read_json(Path(path) / "cfg"))
@@ -174,10 +191,26 @@ class SentenceSentiment(Pipe):
         return self
 
 
+def _pieces(doc: Doc, follow: int, only_entities: bool) -> list[tuple[Span, list[Span]]]:
+    """(piece of text to judge, entities that get its sentiment), without empty pieces."""
+    ents_by_place: dict[tuple[int, int], list[Span]] = {}
+    # Sentences come first: if a passage is a sentence, it takes the sentence's place; if a sentence
+    # is nothing but an entity, the passage of the entity is judged later and wins.
+    if not only_entities:
+        ents_by_place = {(sentence.start, sentence.end): [] for sentence in doc.sents}
+    for passage, ents in passages(doc, follow):
+        ents_by_place.setdefault((passage.start, passage.end), []).extend(ents)
+    pieces = [(doc[start:end], ents) for (start, end), ents in ents_by_place.items()]
+    return [(piece, ents) for piece, ents in pieces if piece.text.strip()]
+
+
 def cats_labels(nlp: Language) -> tuple[str, ...]:
     """The labels that a pipeline puts into doc.cats."""
-    setters = [name for name in nlp.pipe_names if "doc.cats" in nlp.get_pipe_meta(name).assigns]
-    return tuple(label for name in setters for label in getattr(nlp.get_pipe(name), "labels", ()))
+    labels: list[str] = []
+    for name in nlp.pipe_names:
+        if "doc.cats" in nlp.get_pipe_meta(name).assigns:
+            labels += getattr(nlp.get_pipe(name), "labels", ())
+    return tuple(labels)
 
 
 @Language.factory(
@@ -194,7 +227,8 @@ def create_sentence_sentiment(
     Args:
         nlp: the pipeline that it goes into.
         name: of the component.
-        follow: sentences behind that of an entity which name none and are judged together with it.
-        only_entities: leave out the sentences that have nothing to do with an entity, which is faster.
+        follow: at most this many sentences after that of an entity are judged together with it,
+            if they name no entity.
+        only_entities: skip the sentences that are in no passage with an entity, which is faster.
     """
     return SentenceSentiment(nlp.vocab, name, follow=follow, only_entities=only_entities)

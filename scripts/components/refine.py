@@ -1,14 +1,21 @@
-"""The component `label_refiner`: a table turns generic entity labels into specific ones. Self-contained, for --code.
+"""The component `label_refiner`: a table turns generic entity labels into specific ones.
 
-It works after any component that sets `doc.ents`. A row of the table names a generic label, the specific one, and when it applies:
+It works after any component that sets `doc.ents`. A row of the table names a generic label, the
+specific one, and when it applies:
 
-    {"from": "GPE", "label": "TOURIST_DESTINATION", "text": "Bali", "aliases": ["Isle of the Gods"], "id": "bali", "kb_id": "Q4648"}
-    {"from": "GADGET", "label": "TABLET", "mention": ["tab", [{"LOWER": "galaxy"}, {"LOWER": {"REGEX": "^tab"}}]]}
-    {"from": "CLOTHING", "label": "CHILDRENS_CLOTHING", "context": ["toddler", "for my son"], "before": 4, "after": 4}
+    {"from": "GPE", "label": "TOURIST_DESTINATION", "text": "Bali", "aliases": ["Isle of the Gods"],
+     "id": "bali", "kb_id": "Q4648"}
+    {"from": "GADGET", "label": "TABLET", "mention": ["tab", [{"LOWER": {"REGEX": "^tab"}}]]}
+    {"from": "CLOTHING", "label": "CHILDRENS_CLOTHING", "context": ["toddler", "for my son"],
+     "before": 4, "after": 4}
 
-Where a row gives several of text, mention and context, all must hold; one that gives none always holds. Of the rows that hold, one
-decides: a text comes before a mention, a mention before a context, a context before none, two conditions before one of them alone;
-then the longest match inside the mention, the context nearest to it, and the row that stands first.
+If a row has several of text, mention and context, all of them must apply; a row with none of them
+always applies. If several rows apply, one decides: a row with a text comes before one with a
+mention, a mention before a context, a context before none, and two conditions before the first of
+them alone. After that, the longest match inside the mention comes first, then the context nearest
+to the entity, then the row that stands first.
+
+Self-contained, for --code.
 """
 
 import re
@@ -29,11 +36,12 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 Row = dict[str, Any]
-Matches = dict[
-    int, list[tuple[int, int]]
-]  # number of a list of patterns -> (first token, token after the last) of each match
+TokenPattern = list[dict[str, Any]]
+# number of a list of patterns -> (first token, token after the last) of each match
+Matches = dict[int, list[tuple[int, int]]]
 
 WINDOW = 5
+NONE = -1  # no list of patterns, or no limit
 
 for extension in ("generic_label", "refined_by"):
     if not Span.has_extension(extension):
@@ -41,8 +49,11 @@ for extension in ("generic_label", "refined_by"):
 
 
 def text_key(text: str) -> str:
-    """What makes two mentions the same: the text with case and white space evened out."""
+    """What two mentions share if they count as the same: the text without case and extra spaces."""
     return " ".join(text.casefold().split())
+
+
+# Checks
 
 
 def _is_text(value: Any) -> bool:
@@ -53,71 +64,104 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_text, value))
 
 
+def _is_label(value: Any) -> bool:
+    return _is_text(value) or _is_texts(value)
+
+
+def _is_aliases(value: Any) -> bool:
+    return value == [] or _is_texts(value)
+
+
+def _is_patterns(value: Any) -> bool:
+    return isinstance(value, str | list)
+
+
+def _is_width(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+# key -> (check, what its value must be)
 KEYS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "from": (lambda value: _is_text(value) or _is_texts(value), "a label or a list of labels"),
-    **{key: (_is_text, "a string that is not empty") for key in ("label", "text", "id", "kb_id")},
-    "aliases": (
-        lambda value: value == [] or _is_texts(value),
-        "a list of strings that are not empty",
-    ),
-    **{
-        key: (lambda value: isinstance(value, str | list), "phrases or token patterns")
-        for key in ("mention", "context")
-    },
-    **{
-        key: (lambda value: type(value) is int and value >= 0, "a number of tokens")
-        for key in ("before", "after")
-    },
-    "sentence": (lambda value: isinstance(value, bool), "true or false"),
+    "from": (_is_label, "a label or a list of labels"),
+    "label": (_is_text, "a string that is not empty"),
+    "text": (_is_text, "a string that is not empty"),
+    "id": (_is_text, "a string that is not empty"),
+    "kb_id": (_is_text, "a string that is not empty"),
+    "aliases": (_is_aliases, "a list of strings that are not empty"),
+    "mention": (_is_patterns, "phrases or token patterns"),
+    "context": (_is_patterns, "phrases or token patterns"),
+    "before": (_is_width, "a number of tokens"),
+    "after": (_is_width, "a number of tokens"),
+    "sentence": (_is_flag, "true or false"),
 }
+# key -> the key that it needs
+NEEDS = {"aliases": "text", "before": "context", "after": "context", "sentence": "context"}
 
 
 def _check_row(row: Any) -> None:
     if not isinstance(row, dict):
-        raise ValueError(
-            f'not a row: it should look like {{"from": "GPE", "label": "CITY", "text": "Rome"}}, not {row!r}'
-        )
+        example = '{"from": "GPE", "label": "CITY", "text": "Rome"}'
+        raise ValueError(f"not a row: it should look like {example}, not {row!r}")
     for key, value in row.items():
         if key not in KEYS:
             raise ValueError(f"unknown key {key!r}: the keys are {', '.join(KEYS)}")
-        is_good, what = KEYS[key]
-        if not is_good(value):
-            raise ValueError(f"{key!r} must be {what}, not {value!r}")
+        is_valid, expected = KEYS[key]
+        if not is_valid(value):
+            raise ValueError(f"{key!r} must be {expected}, not {value!r}")
     if "from" not in row or "label" not in row:
+        raise ValueError('a row needs a "from" (generic label) and a "label" (specific label)')
+    for key, needed in NEEDS.items():
+        if key in row and needed not in row:
+            raise ValueError(f"{key!r} needs a {needed!r} in the same row")
+
+
+def generic_labels(row: Row) -> list[str]:
+    """The labels that a row refines, each once."""
+    return [row["from"]] if isinstance(row["from"], str) else list(dict.fromkeys(row["from"]))
+
+
+# Patterns
+
+
+def _as_list(patterns: Any) -> list[Any]:
+    """Phrases and token patterns as a list; a single one may stand without a list around it."""
+    if isinstance(patterns, list) and not all(isinstance(item, dict) for item in patterns):
+        return patterns
+    return [patterns]
+
+
+def _token_patterns(patterns: Any, tokenizer: Tokenizer) -> list[TokenPattern]:
+    """Phrases and token patterns as token patterns.
+
+    All phrases of one word become one pattern, which the Matcher tries faster than many.
+    """
+    words: set[str] = set()
+    longer: list[TokenPattern] = []
+    for pattern in _as_list(patterns):
+        if not _is_text(pattern):
+            longer.append(_checked_pattern(pattern))
+            continue
+        tokens = [token.lower_ for token in tokenizer(pattern.strip()) if not token.is_space]
+        if len(tokens) == 1:
+            words.add(tokens[0])
+        elif tokens:
+            longer.append([{"LOWER": token} for token in tokens])
+    one_word = [[{"LOWER": {"IN": sorted(words)}}]] if words else []
+    return [*one_word, *longer]
+
+
+def _checked_pattern(pattern: Any) -> TokenPattern:
+    if not isinstance(pattern, list) or not pattern:
         raise ValueError(
-            'a row needs a "from" (the generic label) and a "label" (the specific one)'
+            f"not a pattern: {pattern!r} is neither a phrase nor a list of token patterns"
         )
-    for key, beside in {
-        "aliases": "text",
-        "before": "context",
-        "after": "context",
-        "sentence": "context",
-    }.items():
-        if key in row and beside not in row:
-            raise ValueError(f"{key!r} must stand beside a {beside!r}")
-
-
-def _token_patterns(given: Any, tokenizer: Tokenizer) -> list[list[dict[str, Any]]]:
-    """Phrases and token patterns as token patterns; the one-word phrases become one, which is tried faster than many."""
-    words, patterns = set(), []
-    for pattern in (
-        given
-        if isinstance(given, list) and not all(isinstance(item, dict) for item in given)
-        else [given]
-    ):
-        if _is_text(pattern):
-            pieces = [token.lower_ for token in tokenizer(pattern.strip()) if not token.is_space]
-            words.update(pieces if len(pieces) == 1 else [])
-            patterns += [[{"LOWER": piece} for piece in pieces]] if len(pieces) > 1 else []
-        elif not isinstance(pattern, list) or not pattern:
-            raise ValueError(
-                f"not a pattern: {pattern!r} is neither a phrase nor a list of token patterns"
-            )
-        elif problems := validate_token_pattern(pattern):
-            raise ValueError(f"the Matcher refuses {pattern}: {'; '.join(problems)}")
-        else:
-            patterns.append(pattern)
-    return ([[{"LOWER": {"IN": sorted(words)}}]] if words else []) + patterns
+    if problems := validate_token_pattern(pattern):
+        raise ValueError(f"the Matcher refuses {pattern}: {'; '.join(problems)}")
+    return pattern
 
 
 # Table
@@ -125,7 +169,16 @@ def _token_patterns(given: Any, tokenizer: Tokenizer) -> list[list[dict[str, Any
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A row, ready to be tried: `mention` and `context` are numbers of lists of patterns (-1: none), a width of -1 has no end."""
+    """A row in the form in which it is tried.
+
+    Args:
+        row: the row.
+        mention: number of a list of patterns for the mention, or NONE.
+        context: number of a list of patterns for the context, or NONE.
+        before: tokens before the entity in which to look for the context; NONE for no limit.
+        after: tokens after it, likewise.
+        sentence: whether the context must be in the sentence of the entity.
+    """
 
     row: Row
     mention: int
@@ -134,41 +187,39 @@ class _Rule:
     after: int
     sentence: bool
 
-    def strength(self, ent: Span, found: Matches) -> tuple[Any, ...] | None:
-        """What rules are ordered by, the strongest first; None where a condition does not hold."""
-        inside = _between(found.get(self.mention, []), ent.start, ent.end)
-        distances = list(self.distances(ent, found.get(self.context, [])))
-        if (self.mention >= 0 and not inside) or (self.context >= 0 and not distances):
+    def rank(self, ent: Span, matches: Matches) -> tuple[Any, ...] | None:
+        """What rules are ordered by, the strongest first; None if a condition does not apply."""
+        inside = _between(matches.get(self.mention, []), ent.start, ent.end)
+        distances = list(self.distances(ent, matches.get(self.context, [])))
+        if (self.mention != NONE and not inside) or (self.context != NONE and not distances):
             return None
-        longest = max((end - start for start, end in inside), default=0)
         return (
             "text" not in self.row,
-            self.mention < 0,
-            self.context < 0,
-            -longest,
+            self.mention == NONE,
+            self.context == NONE,
+            -max((end - start for start, end in inside), default=0),
             min(distances, default=0),
         )
 
     def distances(self, ent: Span, matches: list[tuple[int, int]]) -> Iterator[int]:
-        """Tokens between the entity and each match that lies in the window beside it."""
+        """Tokens between the entity and each match in the window before and after it."""
         first, last = (ent[0].sent.start, ent[-1].sent.end) if self.sentence else (0, len(ent.doc))
-        first = first if self.before < 0 else max(first, ent.start - self.before)
-        last = last if self.after < 0 else min(last, ent.end + self.after)
+        if self.before != NONE:
+            first = max(first, ent.start - self.before)
+        if self.after != NONE:
+            last = min(last, ent.end + self.after)
         yield from (ent.start - end for _, end in _between(matches, first, ent.start))
         yield from (start - ent.end for start, _ in _between(matches, ent.end, last))
 
 
 def _between(matches: list[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
-    """Of sorted matches those that lie within some tokens: a long Doc must not be gone through for each entity."""
-    return [
-        match
-        for match in matches[bisect_left(matches, (first, 0)) : bisect_left(matches, (last, 0))]
-        if match[1] <= last
-    ]
+    """The matches from `first` to `last`; they are sorted, so a long Doc is not gone through."""
+    begin, end = bisect_left(matches, (first, 0)), bisect_left(matches, (last, 0))
+    return [match for match in matches[begin:end] if match[1] <= last]
 
 
 class _Table:
-    """Rows made ready: texts in a dict, patterns in one Matcher for each generic label."""
+    """Rows that are ready to use: texts in a dict, patterns in one Matcher per generic label."""
 
     def __init__(
         self,
@@ -180,66 +231,66 @@ class _Table:
     ):
         self.rows, self.names = list(rows), list(names)
         self.rules: list[_Rule] = []
-        self.by_text: dict[tuple[str, str], list[int]] = defaultdict(
-            list
-        )  # (generic label, text) -> rows
-        self.by_patterns: dict[tuple[str, int], list[int]] = defaultdict(
-            list
-        )  # (generic label, list of patterns; -1: none) -> rows without a text
+        # (generic label, text) -> rows
+        self.by_text: dict[tuple[str, str], list[int]] = defaultdict(list)
+        # (generic label, number of a list of patterns or NONE) -> rows without a text
+        self.by_patterns: dict[tuple[str, int], list[int]] = defaultdict(list)
         self.matchers: dict[str, Matcher] = {}
-        self.generic: dict[
-            str, bool
-        ] = {}  # generic label -> does one of its rows ask for the sentence
+        # generic label -> whether one of its rows needs sentences
+        self.needs_sentences: dict[str, bool] = {}
         self._numbers: dict[str, int] = {}  # a list of patterns as JSON -> its number
+        self._first_rows: dict[tuple[Any, ...], int] = {}  # conditions -> first row with them
         self._tokenizer, self._vocab, self._window = tokenizer, vocab, window
-        seen: dict[tuple[Any, ...], int] = {}
         for index, row in enumerate(self.rows):
             try:
                 _check_row(row)
-                self._add(index, row, seen)
+                self._add(index, row)
             except ValueError as error:
                 raise ValueError(f"{self.names[index]}: {error}") from None
 
-    def _add(self, index: int, row: Row, seen: dict[tuple[Any, ...], int]) -> None:
-        generic = (
-            [row["from"]] if isinstance(row["from"], str) else list(dict.fromkeys(row["from"]))
-        )
-        texts = (
-            tuple(dict.fromkeys(text_key(text) for text in [row["text"], *row.get("aliases", [])]))
-            if "text" in row
-            else ()
-        )
-        mention, context = (
-            self._number(row[key], generic) if key in row else -1 for key in ("mention", "context")
-        )
-        width = -1 if row.get("sentence") else self._window  # -1: as far as it goes
-        sides = {
-            key: row.get(key, 0 if {"before", "after"} & set(row) else width)
-            for key in ("before", "after")
-        }
-        rule = _Rule(row, mention, context, **sides, sentence=row.get("sentence", False))
+    def _add(self, index: int, row: Row) -> None:
+        rule = self._rule(row)
         self.rules.append(rule)
-        for label in generic:
-            self.generic[label] = self.generic.get(label, False) or rule.sentence
-            for text in texts or ("",):
-                when = (label, text, mention, context, *sides.values(), rule.sentence)
-                earlier = self.rows[seen.setdefault(when, index)]
-                if any(earlier.get(key) != row.get(key) for key in ("label", "id", "kb_id")):
-                    what = f"{label} {text!r}" if text else f"the same patterns for {label}"
-                    raise ValueError(
-                        f"contradicts {self.names[seen[when]]} on {what}: keep one, or give one of them a 'context'"
-                    )
-                if text:
-                    self.by_text[label, text].append(index)
-            for number in () if texts else {mention, context} - {-1} or {-1}:
+        texts = _text_keys(row)
+        numbers = {rule.mention, rule.context} - {NONE} or {NONE}
+        for label in generic_labels(row):
+            self.needs_sentences[label] = self.needs_sentences.get(label, False) or rule.sentence
+            for text in texts or [""]:
+                self._check_contradiction(index, label, text)
+            for text in texts:
+                self.by_text[label, text].append(index)
+            for number in () if texts else numbers:
                 self.by_patterns[label, number].append(index)
 
-    def _number(self, given: Any, generic: list[str]) -> int:
+    def _rule(self, row: Row) -> _Rule:
+        labels = generic_labels(row)
+        mention = self._number(row["mention"], labels) if "mention" in row else NONE
+        context = self._number(row["context"], labels) if "context" in row else NONE
+        width = NONE if row.get("sentence") else self._window
+        if "before" in row or "after" in row:
+            width = 0  # of the side that is not given
+        before, after = row.get("before", width), row.get("after", width)
+        return _Rule(row, mention, context, before, after, row.get("sentence", False))
+
+    def _check_contradiction(self, index: int, label: str, text: str) -> None:
+        """Refuse a row whose conditions an earlier row has, with another result."""
+        row, rule = self.rows[index], self.rules[index]
+        sides = (rule.before, rule.after, rule.sentence)
+        conditions = (label, text, rule.mention, rule.context, *sides)
+        first = self._first_rows.setdefault(conditions, index)
+        if any(self.rows[first].get(key) != row.get(key) for key in ("label", "id", "kb_id")):
+            subject = f"{label} {text!r}" if text else f"the same patterns for {label}"
+            raise ValueError(
+                f"contradicts {self.names[first]} on {subject}: "
+                "keep one, or give one of them a 'context'"
+            )
+
+    def _number(self, given: Any, labels: list[str]) -> int:
+        """The number of a list of patterns, under which the Matchers of some labels know it."""
         patterns = _token_patterns(given, self._tokenizer)
-        number = self._numbers.setdefault(
-            srsly.json_dumps(patterns, sort_keys=True), len(self._numbers)
-        )
-        for label in generic:
+        key = srsly.json_dumps(patterns, sort_keys=True)
+        number = self._numbers.setdefault(key, len(self._numbers))
+        for label in labels:
             matcher = self.matchers.setdefault(label, Matcher(self._vocab))
             try:
                 if not matcher.get(number):
@@ -249,32 +300,47 @@ class _Table:
         return number
 
     def choose(self, ents: Sequence[Span], doc: Doc, generic: str) -> Iterator[tuple[Span, int]]:
-        """Entities of one generic label with the index of the row that decides; those for which no row holds are left out."""
-        found: Matches = defaultdict(list)
-        for number, start, end in self.matchers[generic](doc) if generic in self.matchers else ():
-            insort(found[number], (start, end))
-        matched = {
-            row for number in (-1, *found) for row in self.by_patterns.get((generic, number), ())
-        }
+        """Entities of one generic label, each with the index of the row that decides.
+
+        Entities to which no row applies are left out.
+        """
+        matches = self._matches(doc, generic)
+        matched: set[int] = set()
+        for number in (NONE, *matches):
+            matched.update(self.by_patterns.get((generic, number), ()))
         for ent in ents:
             rows = matched.union(self.by_text.get((generic, text_key(ent.text)), ()))
-            ranks = [
-                (*strength, row)
-                for row in rows
-                if (strength := self.rules[row].strength(ent, found))
-            ]
+            ranks = []
+            for row in rows:
+                if rank := self.rules[row].rank(ent, matches):
+                    ranks.append((*rank, row))
             if ranks:
                 yield ent, min(ranks)[-1]
+
+    def _matches(self, doc: Doc, generic: str) -> Matches:
+        matches: Matches = defaultdict(list)
+        if generic in self.matchers:
+            for number, start, end in self.matchers[generic](doc):
+                insort(matches[number], (start, end))
+        return matches
+
+
+def _text_keys(row: Row) -> list[str]:
+    """The texts and aliases of a row as `text_key` gives them, each once."""
+    if "text" not in row:
+        return []
+    return list(dict.fromkeys(map(text_key, [row["text"], *row.get("aliases", [])])))
 
 
 # Component
 
 
 class LabelRefiner(Pipe):
-    """Give entities the specific label, `ent_id_` and `kb_id_` of the row that decides for them.
+    """Gives entities the specific label, `ent_id_` and `kb_id_` of the row that decides for them.
 
-    Sets `Span._.generic_label` (the label before) and `Span._.refined_by` (the index of the row in `rows`) of each entity that it
-    refines. Entities for which no row holds stay as they are, and so do an id and a kb_id where the row gives none.
+    Sets `Span._.generic_label` (the label before) and `Span._.refined_by` (the index of the row in
+    `rows`) of each entity that it refines. Entities to which no row applies stay as they are; so do
+    an id and a kb_id if the row has none.
     """
 
     def __init__(self, nlp: Language, name: str = "label_refiner", *, window: int = WINDOW):
@@ -292,34 +358,38 @@ class LabelRefiner(Pipe):
         return tuple(sorted({row["label"] for row in self.rows}))
 
     def clear(self) -> None:
-        """Forget all rows."""
-        self.table = _Table([], [], self.tokenizer, self.vocab, self.window)
+        """Remove all rows."""
+        self.table = self._table([], [])
+
+    def _table(self, rows: Sequence[Row], names: Sequence[str]) -> _Table:
+        return _Table(rows, names, self.tokenizer, self.vocab, self.window)
 
     def add_rows(self, rows: Iterable[Row], names: Sequence[str] | None = None) -> None:
-        """Add rows behind those that are there: many in one call, for each makes the whole table ready anew.
+        """Add rows after those that are there.
 
-        Errors call the rows by their `names`, as "table.jsonl:7"; by default by their place, "row 7".
+        Add many in one call, because each call prepares the whole table again.
+
+        Args:
+            rows: the new rows.
+            names: what errors call them, such as "table.jsonl:7"; by default "row 7".
 
         Raises:
-            ValueError: "row 7: unknown key ...", "... must be ...", "a row needs ...", "... must stand beside ...", "not a pattern ...",
-                "the Matcher refuses ...", "contradicts row 3 ..."; then no row is added.
+            ValueError: "row 7: unknown key ...", "... must be ...", "a row needs ...",
+                "... needs a ...", "not a pattern ...", "the Matcher refuses ...",
+                "contradicts row 3 ..."; then no row is added.
         """
         added = list(rows)
         names = names or [f"row {len(self.rows) + number}" for number in range(1, len(added) + 1)]
-        self.table = _Table(
-            [*self.rows, *added],
-            [*self.table.names, *names],
-            self.tokenizer,
-            self.vocab,
-            self.window,
-        )
-        for string in {row[key] for row in added for key in ("label", "id", "kb_id") if key in row}:
-            self.vocab.strings.add(string)
+        self.table = self._table([*self.rows, *added], [*self.table.names, *names])
+        for row in added:
+            for key in ("label", "id", "kb_id"):
+                if key in row:
+                    self.vocab.strings.add(row[key])
 
     def initialize(
         self, get_examples: Any, *, nlp: Language | None = None, rows: Sequence[Row] | None = None
     ) -> None:
-        """Start with the rows that [initialize.components.label_refiner] gives."""
+        """Start with the rows in [initialize.components.label_refiner]."""
         self.clear()
         self.add_rows(rows or [])
 
@@ -327,33 +397,35 @@ class LabelRefiner(Pipe):
         """Refine the entities of a Doc.
 
         Raises:
-            ValueError: "... asks for the sentence ...", where the Doc has no sentences.
+            ValueError: "... needs sentences ...", if a row asks for them and the Doc has none.
         """
-        ents = [ent for ent in doc.ents if ent.label_ in self.table.generic]
-        labels = sorted({ent.label_ for ent in ents})
-        if any(self.table.generic[label] for label in labels) and not doc.has_annotation(
-            "SENT_START"
-        ):
-            raise ValueError(
-                f"a row of {self.name} asks for the sentence, which no component sets: put a sentencizer before it, or use 'before'"
-            )
-        chosen = [
-            pair
-            for label in labels
-            for pair in self.table.choose([ent for ent in ents if ent.label_ == label], doc, label)
-        ]
-        doc.set_ents(
-            [_refine(ent, index, self.rows[index]) for ent, index in chosen], default="unmodified"
-        )
+        by_label: dict[str, list[Span]] = defaultdict(list)
+        for ent in doc.ents:
+            if ent.label_ in self.table.needs_sentences:
+                by_label[ent.label_].append(ent)
+        if any(self.table.needs_sentences[label] for label in by_label):
+            self._check_sentences(doc)
+        refined = []
+        for label, ents in sorted(by_label.items()):
+            for ent, index in self.table.choose(ents, doc, label):
+                refined.append(_refine(ent, index, self.rows[index]))
+        doc.set_ents(refined, default="unmodified")
         return doc
+
+    def _check_sentences(self, doc: Doc) -> None:
+        if not doc.has_annotation("SENT_START"):
+            raise ValueError(
+                f"a row of {self.name} needs sentences, which no component sets: "
+                "put a sentencizer before it, or use 'before'"
+            )
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The table and the window as bytes."""
         return srsly.msgpack_dumps({"window": self.window, "rows": self.rows})
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "LabelRefiner":
-        """Load what `to_bytes` made."""
-        return self._fill(**srsly.msgpack_loads(data))
+        """Load the output of `to_bytes`."""
+        return self._load(**srsly.msgpack_loads(data))
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write table.jsonl and cfg to a folder."""
@@ -362,13 +434,11 @@ class LabelRefiner(Pipe):
         srsly.write_jsonl(Path(path) / "table.jsonl", self.rows)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "LabelRefiner":
-        """Load what `to_disk` wrote."""
-        return self._fill(
-            srsly.read_json(Path(path) / "cfg")["window"],
-            list(srsly.read_jsonl(Path(path) / "table.jsonl")),
-        )
+        """Load the output of `to_disk`."""
+        window = srsly.read_json(Path(path) / "cfg")["window"]
+        return self._load(window, list(srsly.read_jsonl(Path(path) / "table.jsonl")))
 
-    def _fill(self, window: int, rows: list[Row]) -> "LabelRefiner":
+    def _load(self, window: int, rows: list[Row]) -> "LabelRefiner":
         self.window = window
         self.initialize(None, rows=rows)
         return self
@@ -377,7 +447,7 @@ class LabelRefiner(Pipe):
 def _refine(ent: Span, index: int, row: Row) -> Span:
     kb_id, span_id = row.get("kb_id", ent.kb_id), row.get("id", ent.ent_id)
     span = Span(ent.doc, ent.start, ent.end, row["label"], kb_id=kb_id, span_id=span_id)
-    if span._.generic_label is None:  # else another refiner came before: keep what the NER had said
+    if span._.generic_label is None:  # after another refiner, keep the label that the NER gave
         span._.generic_label = ent.label_
     span._.refined_by = index
     return span
@@ -397,5 +467,11 @@ def _refine(ent: Span, index: int, row: Row) -> Span:
     default_config={"window": WINDOW},
 )
 def create_label_refiner(nlp: Language, name: str, window: int) -> LabelRefiner:
-    """A refiner without rows yet. `window`: tokens on either side in which a context is looked for where its row gives no width."""
+    """A refiner without rows yet.
+
+    Args:
+        nlp: the pipeline that it goes into.
+        name: of the component.
+        window: tokens on either side in which a context is looked for, if its row gives no width.
+    """
     return LabelRefiner(nlp, name, window=window)

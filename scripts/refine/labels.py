@@ -1,120 +1,126 @@
-"""Which labels of a corpus are too fine: a pair whose contexts look the same is nothing to learn, but a table can still tell it apart."""
+"""Report which labels of a corpus are too fine for a model.
+
+If the contexts of two labels look the same, a model can't learn to tell them apart, but a table
+can.
+"""
 
 import random
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.colors import LinearSegmentedColormap
 from spacy.tokens import Doc
 
-from scripts import plots
-from scripts.refine.contexts import By, Mention, compare, mentions
+from scripts.refine.contexts import Mention, compare, mentions
+from scripts.refine.options import By
 
-ALIKE = (
-    0.6  # an AUC whose whole interval lies below this is as good as guessing, however sure it is
-)
-WEAK = 0.7  # an AUC that may be a guess is one, if its interval ends below this; else there are too few examples to say
-ALIKE_TO_APART = LinearSegmentedColormap.from_list(
-    "alike to apart", [plots.COLOURS[2], "#fdf3e7", plots.COLOURS[1]]
-)
-MOST = 1_000  # mentions of a label that are looked at
+# Two labels are the same if the whole interval of the AUC lies below SAME_THRESHOLD. They are also
+# the same if the AUC may be a guess and the interval ends below GUESS_THRESHOLD; if it ends above,
+# there are too few mentions to say.
+SAME_THRESHOLD = 0.6
+GUESS_THRESHOLD = 0.7
+MAX_MENTIONS = 1_000  # of a label that are compared
+VERDICTS = {
+    "same": "look the same {}: merge them, and tell them apart by a table",
+    "unclear": "may or may not look the same {}: label more of them to know",
+    "apart": "can be told apart {}",
+}
+MARKS = {"same": "same", "unclear": "?", "apart": ""}  # in the figure
 
 
-def compare_labels(docs: Iterable[Doc], by: By, least: int, seed: int) -> dict[str, Any]:
+def compare_labels(docs: Iterable[Doc], by: By, min_mentions: int, seed: int) -> dict[str, Any]:
     """Compare each pair of labels.
 
     Args:
         docs: with entities.
         by: what is compared: label, id or kb_id.
-        least: labels with fewer mentions are named, not compared.
-        seed: for folds, bootstrap, and the draw of at most 1,000 mentions of a label.
+        min_mentions: labels with fewer mentions are named, but not compared.
+        seed: for folds, shuffles, and the draw of MAX_MENTIONS mentions of a label.
 
     Returns:
-        "labels": mentions of each, most first; "too_few": labels left out; "pairs": a, b, auc, interval and verdict
-        ("same", "unclear" or "apart"), most alike first.
+        "labels": mentions of each, most first; "too_few": labels left out; "pairs": a, b, auc,
+        interval and verdict ("same", "unclear" or "apart"), most alike first.
 
     Raises:
-        ValueError: "... no two labels with ... mentions ...".
+        ValueError: "there are no two labels with ... mentions ...".
     """
     groups: dict[str, list[Mention]] = defaultdict(list)
     for mention in mentions(docs, by):
         groups[mention.label].append(mention)
-    counts = {
-        label: len(group)
-        for label, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    }
-    enough = [
-        label
-        for label, count in counts.items()
-        if count >= least and len({mention.text for mention in groups[label]}) >= 2
-    ]
-    if len(enough) < 2:
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    counts = {label: len(group) for label, group in ordered}
+    compared = [label for label in counts if _has_enough(groups[label], min_mentions)]
+    if len(compared) < 2:
         raise ValueError(
-            f"there are no two labels with {least} mentions in two texts or more: {counts or 'no mention at all'} by {by}; "
-            "give more texts by vars.refine.labelled, compare by another of label, id, kb_id (vars.refine.by), or lower vars.refine.min_mentions"
+            f"there are no two labels with {min_mentions} mentions in at least two texts: "
+            f"{counts or 'no mention at all'} by {by}; give more texts by vars.refine.labelled, "
+            "compare by another of label, id, kb_id (vars.refine.by), "
+            "or lower vars.refine.min_mentions"
         )
-    rng = random.Random(seed)
-    drawn = {
-        label: groups[label] if counts[label] <= MOST else rng.sample(groups[label], MOST)
-        for label in enough
-    }
-    pairs = []
-    for a, b in combinations(enough, 2):
-        found = compare(drawn[a], drawn[b], seed)
-        pairs.append({"a": a, "b": b, **found, "verdict": verdict(found["interval"])})
-    pairs.sort(key=lambda pair: (pair["auc"], pair["a"], pair["b"]))
     return {
         "by": by,
         "labels": counts,
-        "too_few": [label for label in counts if label not in enough],
-        "least": least,
-        "pairs": pairs,
+        "too_few": [label for label in counts if label not in compared],
+        "least": min_mentions,
+        "pairs": _compare_pairs({label: groups[label] for label in compared}, seed),
     }
 
 
+def _has_enough(group: list[Mention], min_mentions: int) -> bool:
+    return len(group) >= min_mentions and len({mention.text for mention in group}) >= 2
+
+
+def _compare_pairs(groups: dict[str, list[Mention]], seed: int) -> list[dict[str, Any]]:
+    rng = random.Random(seed)
+    drawn = {label: _draw(group, rng) for label, group in groups.items()}
+    pairs = []
+    for a, b in combinations(groups, 2):
+        comparison = compare(drawn[a], drawn[b], seed)
+        pairs.append({"a": a, "b": b, **comparison, "verdict": verdict(comparison["interval"])})
+    return sorted(pairs, key=lambda pair: (pair["auc"], pair["a"], pair["b"]))
+
+
+def _draw(group: list[Mention], rng: random.Random) -> list[Mention]:
+    return group if len(group) <= MAX_MENTIONS else rng.sample(group, MAX_MENTIONS)
+
+
 def verdict(interval: list[float]) -> str:
-    """What an interval of the AUC says of two labels: "same", "unclear" or "apart"."""
+    """What an interval of the AUC says about two labels: "same", "unclear" or "apart"."""
     low, high = interval
-    if high < ALIKE or (low <= 0.5 and high < WEAK):
+    if high < SAME_THRESHOLD or (low <= 0.5 and high < GUESS_THRESHOLD):
         return "same"
     return "apart" if low > 0.5 else "unclear"
 
 
-def in_words(report: dict[str, Any]) -> list[str]:
-    """The report as lines of plain words."""
+def describe(report: dict[str, Any]) -> list[str]:
+    """The report as lines of text."""
+    counts, pairs = report["labels"], report["pairs"]
     lines = []
-    for pair in report["pairs"]:
+    for pair in pairs:
         low, high = pair["interval"]
         numbers = f"(AUC {pair['auc']:.2f}, 95% {low:.2f} to {high:.2f}, chance 0.5)"
-        says = {
-            "same": f"look the same {numbers}: merge them, and tell them apart by a table",
-            "unclear": f"may or may not look the same {numbers}: label more of them to know",
-            "apart": f"can be told apart {numbers}",
-        }[pair["verdict"]]
-        lines.append(
-            f"{pair['a']} ({report['labels'][pair['a']]}) and {pair['b']} ({report['labels'][pair['b']]}) {says}"
-        )
+        result = VERDICTS[pair["verdict"]].format(numbers)
+        a, b = (f"{pair[key]} ({counts[pair[key]]})" for key in ("a", "b"))
+        lines.append(f"{a} and {b} {result}")
     if report["too_few"]:
-        few = ", ".join(f"{label} ({report['labels'][label]})" for label in report["too_few"])
+        few = ", ".join(f"{label} ({counts[label]})" for label in report["too_few"])
         lines.append(f"too few mentions to compare (fewer than {report['least']}): {few}")
-    count = {
-        kind: sum(pair["verdict"] == kind for pair in report["pairs"])
-        for kind in ("same", "unclear", "apart")
-    }
-    lines.append(
-        f"{len(report['pairs'])} pairs: {count['same']} look the same, {count['unclear']} unclear, {count['apart']} can be told apart"
-    )
-    return lines
+    n = Counter(pair["verdict"] for pair in pairs)
+    results = f"{n['same']} look the same, {n['unclear']} unclear, {n['apart']} can be told apart"
+    return [*lines, f"{len(pairs)} pairs: {results}"]
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
     """Save a heat map of the AUC of each pair; pairs that look the same are framed."""
+    import numpy as np
+    from matplotlib import pyplot as plt
+    from matplotlib.colors import LinearSegmentedColormap
+
+    from scripts import plots
+
     names = [label for label in report["labels"] if label not in report["too_few"]]
     size = len(names)
     grid = np.full((size, size), np.nan)
@@ -122,35 +128,31 @@ def draw(report: dict[str, Any], path: Path) -> None:
     for pair in report["pairs"]:
         row, column = sorted((names.index(pair["a"]), names.index(pair["b"])), reverse=True)
         grid[row, column] = pair["auc"]
-        mark = {"same": "same", "unclear": "?", "apart": ""}[pair["verdict"]]
-        axes.text(
-            column, row, f"{pair['auc']:.2f}\n{mark}".strip(), ha="center", va="center", fontsize=9
-        )
-        if pair["verdict"] == "same":
-            axes.add_patch(
-                plt.Rectangle(
-                    (column - 0.47, row - 0.45),
-                    0.94,
-                    0.9,
-                    fill=False,
-                    edgecolor="black",
-                    linewidth=1.8,
-                )
-            )
+        _mark_pair(axes, row, column, pair)
+    colours = [plots.COLOURS[2], "#fdf3e7", plots.COLOURS[1]]
     image = axes.imshow(
         grid[1:, :-1],
         vmin=0.5,
         vmax=1,
-        cmap=ALIKE_TO_APART,
+        cmap=LinearSegmentedColormap.from_list("alike to apart", colours),
         extent=(-0.5, size - 1.5, size - 0.5, 0.5),
     )
     wrapped = ["\n".join(textwrap.wrap(name, 14)) for name in names]
+    counted = [f"{text} ({report['labels'][name]})" for text, name in zip(wrapped, names)]
     axes.set_xticks(range(size - 1), wrapped[:-1], rotation=35, ha="right")
-    axes.set_yticks(
-        range(1, size),
-        [f"{name} ({report['labels'][label]})" for name, label in zip(wrapped[1:], names[1:])],
-    )
+    axes.set_yticks(range(1, size), counted[1:])
     axes.set(xlim=(-0.5, size - 1.5), ylim=(size - 0.5, 0.5), aspect="auto")
     axes.set_title("Contexts of labels: framed look the same, ? unclear", loc="left")
     figure.colorbar(image, ax=axes, label="AUC of the context: 0.5 is guessing, 1 is sure")
     plots.save(figure, path)
+
+
+def _mark_pair(axes: Any, row: int, column: int, pair: dict[str, Any]) -> None:
+    """Write the AUC into a cell of the heat map, with a frame if the two look the same."""
+    from matplotlib.patches import Rectangle
+
+    text = f"{pair['auc']:.2f}\n{MARKS[pair['verdict']]}".strip()
+    axes.text(column, row, text, ha="center", va="center", fontsize=9)
+    if pair["verdict"] == "same":
+        corner = (column - 0.47, row - 0.45)
+        axes.add_patch(Rectangle(corner, 0.94, 0.9, fill=False, edgecolor="black", linewidth=1.8))

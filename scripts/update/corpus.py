@@ -1,4 +1,4 @@
-"""New examples and raw texts in, the mixture that teaches a new label without forgetting the old ones out."""
+"""Mix new examples with raw texts that the old pipeline labels, so that it does not forget."""
 
 import hashlib
 import heapq
@@ -12,11 +12,12 @@ from spacy.tokens import Doc, Span
 from scripts.entities.ambiguous import looks_like_name
 from scripts.reading import text_key, why_unreadable
 from scripts.splits import draw_split
-from scripts.update.known import Known, fresh, overlaps
+from scripts.update.unlabelled import EntityFinder, copy_span, overlaps, without_annotation
 
-LEFT_OUT = "new texts left out (in a gold file, or twice)"
+PARTS = ("train", "dev", "naive_train", "naive_dev")
+LEFT_OUT = "new texts left out (in a gold file, or twice)"  # these two are keys of mixture.json
 UNREADABLE = "raw texts left out (empty, too long or half a surrogate pair)"
-COUNTED = (
+COUNTS = (
     "new texts",
     LEFT_OUT,
     "raw texts",
@@ -28,168 +29,226 @@ COUNTED = (
 
 @dataclass
 class Mixture:
-    """The Docs to train on and to choose by: mixed ones, and the new examples as they are (naive)."""
+    """The Docs of each part: mixed (train, dev), and the new examples as they are (naive)."""
 
-    docs: dict[str, list[Doc]] = field(
-        default_factory=lambda: {name: [] for name in ("train", "dev", "naive_train", "naive_dev")}
-    )
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
+    docs: dict[str, list[Doc]] = field(default_factory=lambda: {name: [] for name in PARTS})
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
 
 
-def unclaimed(docs: Iterable[Doc], taken: set[bytes]) -> tuple[list[Doc], int]:
-    """The Docs whose text is not among the taken ones, each text once, and how many were left out. Their texts are taken then."""
+@dataclass(frozen=True)
+class MixtureSettings:
+    """How to mix.
+
+    Args:
+        rehearsal: raw texts for each new example.
+        mask_unmatched: leave tokens of raw texts unknown that look like names and are not found.
+        dev_share: share of the texts for dev.
+        seed: for the draws.
+    """
+
+    rehearsal: float
+    mask_unmatched: bool
+    dev_share: float
+    seed: int
+
+
+def without_taken(docs: Iterable[Doc], taken: set[bytes]) -> tuple[list[Doc], int]:
+    """The Docs whose texts are not taken, each text once, and how many Docs were left out.
+
+    Args:
+        docs: any Docs.
+        taken: `text_key` of the taken texts; those of the Docs are added.
+    """
     kept: list[Doc] = []
-    n_dropped = 0
+    n_left_out = 0
     for doc in docs:
         key = text_key(doc.text)
         if key in taken:
-            n_dropped += 1
+            n_left_out += 1
         else:
             taken.add(key)
             kept.append(doc)
-    return kept, n_dropped
+    return kept, n_left_out
 
 
 def sample(texts: Iterable[str], n: int, seed: int) -> list[str]:
-    """`n` of the texts: those with the smallest hashes of text and seed, so that their order does not matter. Holds no more than n."""
+    """Draw `n` texts: those with the smallest hashes of text and seed, whatever their order.
 
-    def place(text: str) -> bytes:
-        return hashlib.blake2b(
-            text_key(text), digest_size=8, salt=str(seed).encode(), person=b"rehearsal"
-        ).digest()
+    Never holds more than n texts in memory.
+    """
 
-    return heapq.nsmallest(n, texts, key=place)
+    def rank(text: str) -> bytes:
+        salt = str(seed).encode()
+        hashed = hashlib.blake2b(text_key(text), digest_size=8, salt=salt, person=b"rehearsal")
+        return hashed.digest()
+
+    return heapq.nsmallest(n, texts, key=rank)
 
 
-def completed(doc: Doc, by_pipeline: Sequence[Span], by_patterns: Sequence[Span]) -> Doc:
-    """A copy of a new example with the pipeline's spans beside its own.
+def complete_example(doc: Doc, by_pipeline: Sequence[Span], by_patterns: Sequence[Span]) -> Doc:
+    """A copy of a new example with the pipeline's entities added to its own.
 
-    Where a span of either overlaps one of the example, the example's holds. What only the patterns find is left unknown: the
-    pipeline may be right not to find it.
+    The example's own entities win over all that overlap them. What only the patterns find is left
+    unknown, because the pipeline may be right not to find it.
     """
     added = [span for span in by_pipeline if not overlaps(span, doc.ents)]
-    doubtful = [span for span in by_patterns if not overlaps(span, [*doc.ents, *added])]
-    copy = fresh(doc)
+    ambiguous = [span for span in by_patterns if not overlaps(span, [*doc.ents, *added])]
+    copy = without_annotation(doc)
     copy.set_ents(
-        [_moved(span, copy) for span in (*doc.ents, *added)],
-        missing=[_moved(span, copy) for span in doubtful],
+        [copy_span(span, copy) for span in (*doc.ents, *added)],
+        missing=[copy_span(span, copy) for span in ambiguous],
         default="outside",
     )
     return copy
 
 
-def _moved(span: Span, doc: Doc) -> Span:
-    return Span(doc, span.start, span.end, label=span.label_)
+def label_raw_text(
+    doc: Doc, predicted: Sequence[Span], new_labels: set[str], mask_unmatched: bool
+) -> Doc:
+    """A copy of a raw text with the pipeline's entities, unless the new examples have their label.
 
+    Those entities are left unknown instead.
 
-def rehearsed(doc: Doc, predicted: Sequence[Span], by_hand: set[str], doubt: bool) -> Doc:
-    """A raw text with the pipeline's spans of labels that the new examples do not show; those that they show are left unknown.
-
-    Of the other tokens those that look like names are unknown where `doubt` asks for it: the pipeline knows nothing of the new
-    label, so an entity of that may be among them.
+    Args:
+        doc: the raw text.
+        predicted: what the pipeline finds in it.
+        new_labels: the labels of the new examples.
+        mask_unmatched: also leave tokens unknown that look like names and are not found: the
+            pipeline does not know the new label, so they may be entities of it.
     """
-    copy = fresh(doc)
-    spans = [_moved(span, copy) for span in predicted]
-    inside = {token.i for span in spans for token in span}
-    unknown = [span for span in spans if span.label_ in by_hand]
-    unknown += [
-        copy[token.i : token.i + 1]
-        for token in copy
-        if doubt and token.i not in inside and looks_like_name(token)
-    ]
-    copy.set_ents(
-        [span for span in spans if span.label_ not in by_hand], missing=unknown, default="outside"
-    )
+    copy = without_annotation(doc)
+    spans = [copy_span(span, copy) for span in predicted]
+    unknown = [span for span in spans if span.label_ in new_labels]
+    if mask_unmatched:
+        unknown += _unmatched_names(copy, spans)
+    kept = [span for span in spans if span.label_ not in new_labels]
+    copy.set_ents(kept, missing=unknown, default="outside")
     return copy
 
 
+def _unmatched_names(doc: Doc, spans: Iterable[Span]) -> list[Span]:
+    """The tokens outside of some spans that look like names, as spans."""
+    inside: set[int] = set()
+    for span in spans:
+        inside.update(range(span.start, span.end))
+    outside = [token for token in doc if token.i not in inside]
+    return [doc[token.i : token.i + 1] for token in outside if looks_like_name(token)]
+
+
 def mix(
-    known: Known,
+    finder: EntityFinder,
     new: Iterable[Doc],
     raw: Iterable[str],
-    golds: Iterable[Doc],
-    *,
-    rehearsal: float,
-    doubt: bool,
-    dev_share: float,
-    seed: int,
+    test: Iterable[Doc],
+    settings: MixtureSettings,
 ) -> Mixture:
     """Mix new examples with raw texts that the old pipeline labels.
 
     Args:
-        known: the old pipeline and its patterns.
+        finder: the old pipeline and its patterns.
         new: labelled examples.
         raw: texts for rehearsal.
-        golds: texts that must not train.
-        rehearsal: raw texts for each new example.
-        doubt: leave unfound tokens of raw texts that look like names unknown.
-        dev_share: of the texts, to choose by.
-        seed: for the draws.
+        test: texts that must not be in the mixture.
+        settings: how to mix.
 
     Raises:
-        ValueError: "no new example is left ...", "no raw text is left ..." or "dev got no entity ...".
+        ValueError: "no new example with a label is left ...", "no raw text is left ..." or
+            "... got no entity ...".
     """
     mixture = Mixture()
-    taken = {text_key(doc.text) for doc in golds}
-    examples, mixture.counts[LEFT_OUT] = unclaimed(new, taken)
-    if not any(doc.ents for doc in examples):
+    taken = {text_key(doc.text) for doc in test}
+    examples, mixture.counts[LEFT_OUT] = without_taken(new, taken)
+    new_labels = set(_count_labels(examples))
+    if not new_labels:
         raise ValueError(
-            "no new example with a label is left that is not in a gold file: give more by vars.update.new"
+            "no new example with a label is left that is not in a test file: "
+            "give more by vars.update.new"
         )
-    by_hand = {
-        ent.label_ for doc in examples for ent in doc.ents
-    }  # the new examples are the authority on these
-    # What the pipeline makes of labels that the examples show better would only teach its mistakes again.
-    wanted = round(rehearsal * len(examples)) if known.known - by_hand else 0
-    drawn = sample(_usable(raw, mixture, known, taken), wanted, seed)
-    if wanted and not drawn:
+    # The new examples say how their labels are used. For these the pipeline's own predictions
+    # would only repeat its mistakes.
+    n_raw = round(settings.rehearsal * len(examples)) if finder.labels - new_labels else 0
+    drawn = sample(_usable(raw, mixture, finder, taken), n_raw, settings.seed)
+    if n_raw and not drawn:
         raise ValueError(
-            "no raw text is left that is neither new nor gold: give more by vars.update.texts, or vars.update.rehearsal 0"
+            "no raw text is left that is neither a new example nor a test text: "
+            "give more by vars.update.texts, or set vars.update.rehearsal to 0"
         )
-    for doc, by_pipeline, by_patterns in known.find(examples):
-        filled = completed(
-            doc, [span for span in by_pipeline if span.label_ not in by_hand], by_patterns
-        )
-        split = draw_split(doc.text, seed, {"dev": dev_share})
-        mixture.docs[split].append(filled)
-        mixture.docs[f"naive_{split}"].append(doc)
-        mixture.counts["entities filled in"] += len(filled.ents) - len(doc.ents)
-    # Dev gets no more raw texts than new ones: a model that has learned nothing yet must not look best by the old labels.
-    for doc, by_pipeline, _ in known.find(known.nlp.make_doc(text) for text in drawn):
-        split = draw_split(doc.text, seed, {"dev": dev_share / max(rehearsal, 1)})
-        mixture.docs[split].append(rehearsed(doc, by_pipeline, by_hand, doubt and split == "train"))
-        mixture.counts["entities rehearsed"] += len(mixture.docs[split][-1].ents)
-    mixture.counts.update({"new texts": len(examples), "raw texts": len(drawn)})
-    return _checked(mixture)
+    _add_examples(mixture, finder, examples, new_labels, settings)
+    _add_raw_texts(mixture, finder, drawn, new_labels, settings)
+    mixture.counts |= {"new texts": len(examples), "raw texts": len(drawn)}
+    _check_parts(mixture)
+    return mixture
 
 
-def _usable(raw: Iterable[str], mixture: Mixture, known: Known, taken: set[bytes]) -> Iterator[str]:
+def _usable(
+    raw: Iterable[str], mixture: Mixture, finder: EntityFinder, taken: set[bytes]
+) -> Iterator[str]:
+    """The raw texts that can be processed and are not taken, each once."""
     for text in raw:
-        if why_unreadable(text, known.nlp):
+        if why_unreadable(text, finder.nlp):
             mixture.counts[UNREADABLE] += 1
         elif text_key(text) not in taken:
             taken.add(text_key(text))
             yield text
 
 
-def _checked(mixture: Mixture) -> Mixture:
+def _add_examples(
+    mixture: Mixture,
+    finder: EntityFinder,
+    examples: Iterable[Doc],
+    new_labels: set[str],
+    settings: MixtureSettings,
+) -> None:
+    shares = {"dev": settings.dev_share}
+    for found in finder.find(examples):
+        doc = found.example
+        old = [span for span in found.by_pipeline if span.label_ not in new_labels]
+        completed = complete_example(doc, old, found.by_patterns)
+        split = draw_split(doc.text, settings.seed, shares)
+        mixture.docs[split].append(completed)
+        mixture.docs[f"naive_{split}"].append(doc)
+        mixture.counts["entities filled in"] += len(completed.ents) - len(doc.ents)
+
+
+def _add_raw_texts(
+    mixture: Mixture,
+    finder: EntityFinder,
+    texts: Iterable[str],
+    new_labels: set[str],
+    settings: MixtureSettings,
+) -> None:
+    # Dev gets no more raw texts than new examples: otherwise a model that has not learned anything
+    # yet could score best, by the old labels alone.
+    shares = {"dev": settings.dev_share / max(settings.rehearsal, 1)}
+    for found in finder.find(map(finder.nlp.make_doc, texts)):
+        split = draw_split(found.example.text, settings.seed, shares)
+        masked = settings.mask_unmatched and split == "train"
+        doc = label_raw_text(found.example, found.by_pipeline, new_labels, masked)
+        mixture.docs[split].append(doc)
+        mixture.counts["entities rehearsed"] += len(doc.ents)
+
+
+def _check_parts(mixture: Mixture) -> None:
     for name, docs in mixture.docs.items():
-        if not any(doc.ents for doc in docs):
+        if not _count_labels(docs):
             raise ValueError(
-                f"{name} got no entity: give more new examples (vars.update.new) or another share (vars.update.dev_share)"
+                f"{name} got no entity: give more new examples (vars.update.new) "
+                "or another share (vars.update.dev_share)"
             )
-    return mixture
+
+
+def _count_labels(docs: Iterable[Doc]) -> "Counter[str]":
+    """How many entities each label has."""
+    counts: Counter[str] = Counter()
+    for doc in docs:
+        counts.update(ent.label_ for ent in doc.ents)
+    return counts
 
 
 def summary(mixture: Mixture) -> dict[str, Any]:
     """Texts and entities by label of each part, and the counts, for mixture.json."""
-    parts = {
-        name: {
-            "texts": len(docs),
-            "entities": dict(
-                sorted(Counter(ent.label_ for doc in docs for ent in doc.ents).items())
-            ),
-        }
-        for name, docs in mixture.docs.items()
-    }
+    parts = {}
+    for name, docs in mixture.docs.items():
+        entities = dict(sorted(_count_labels(docs).items()))
+        parts[name] = {"texts": len(docs), "entities": entities}
     return {**parts, **mixture.counts}
