@@ -228,7 +228,7 @@ def write_docs(path: Path, docs: Iterable[Doc]) -> int:
     return len(docbin)
 
 
-def read_gold(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]:
+def read_annotated(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]:
     """Docs with gold entities, from Prodigy JSONL, .spacy, or CoNLL/IOB (.conll, .iob, .tsv).
 
     Args:

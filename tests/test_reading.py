@@ -13,8 +13,8 @@ from spacy.tokens import Doc, DocBin, Span
 from scripts.pipelines import load_nlp
 from scripts.reading import (
     Skipped,
+    read_annotated,
     read_docs,
-    read_gold,
     read_texts,
     text_key,
     why_unreadable,
@@ -120,7 +120,7 @@ def test_prodigy_spans_with_emoji_and_combining_characters_are_exact(write_jsonl
     path = write_jsonl(
         "gold.jsonl", [{"text": text, "spans": [{"start": start, "end": end, "label": "G"}]}]
     )
-    (doc,) = read_gold(path, NLP, Skipped())
+    (doc,) = read_annotated(path, NLP, Skipped())
     assert [(ent.text, ent.start_char, ent.label_) for ent in doc.ents] == [
         ("Cafe\u0301 Phone 3", start, "G")
     ]
@@ -136,7 +136,9 @@ def test_spans_that_do_not_fit_are_rejected_with_text_and_offsets(write_jsonl: W
         {"start": 4, "end": 9, "label": "G"},
     ]
     rejected = Skipped()
-    (doc,) = read_gold(write_jsonl("gold.jsonl", [{"text": text, "spans": spans}]), NLP, rejected)
+    (doc,) = read_annotated(
+        write_jsonl("gold.jsonl", [{"text": text, "spans": spans}]), NLP, rejected
+    )
     assert [ent.text for ent in doc.ents] == ["Pixel 6"]
     assert rejected.counts() == {"span does not fit the tokens": 3, "span overlaps another": 1}
     assert (
@@ -151,7 +153,7 @@ def test_span_whose_text_differs_is_rejected(write_jsonl: Writer) -> None:
         "spans": [{"start": 4, "end": 7, "label": "G", "text": "three"}],
     }
     rejected = Skipped()
-    (doc,) = read_gold(write_jsonl("gold.jsonl", [record]), NLP, rejected)
+    (doc,) = read_annotated(write_jsonl("gold.jsonl", [record]), NLP, rejected)
     assert not doc.ents and rejected.counts() == {"span's offsets and text differ": 1}
 
 
@@ -160,7 +162,7 @@ def test_prodigy_answers_other_than_accept_are_left_out(write_jsonl: Writer) -> 
         {"text": "a", "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")
     ]
     rejected = Skipped()
-    assert len(list(read_gold(write_jsonl("gold.jsonl", records), NLP, rejected))) == 1
+    assert len(list(read_annotated(write_jsonl("gold.jsonl", records), NLP, rejected))) == 1
     assert rejected.counts() == {"answer is ignore": 1, "answer is reject": 1}
 
 
@@ -174,14 +176,14 @@ def test_prodigy_answers_other_than_accept_are_left_out(write_jsonl: Writer) -> 
 )
 def test_line_that_is_no_gold_text(write_jsonl: Writer, record: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=rf"gold\.jsonl:1: {words}"):
-        list(read_gold(write_jsonl("gold.jsonl", [record]), NLP, Skipped()))
+        list(read_annotated(write_jsonl("gold.jsonl", [record]), NLP, Skipped()))
 
 
 def test_conll(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(
         "Redondo\tB-location\nBeach\tI-location\nrocks\tO\n\nyes\tO\n", encoding="utf8"
     )
-    docs = list(read_gold(tmp_path / "a.conll", NLP, Skipped()))
+    docs = list(read_annotated(tmp_path / "a.conll", NLP, Skipped()))
     assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
         [("Redondo Beach", "location")],
         [],
@@ -189,7 +191,7 @@ def test_conll(tmp_path: Path) -> None:
     assert all(doc.has_annotation("ENT_IOB") for doc in docs)
     (tmp_path / "b.conll").write_text("a O\nbroken\n", encoding="utf8")
     with pytest.raises(ValueError, match=r"b\.conll:2: not CoNLL"):
-        list(read_gold(tmp_path / "b.conll", NLP, Skipped()))
+        list(read_annotated(tmp_path / "b.conll", NLP, Skipped()))
 
 
 def test_docs_keep_entities_ids_and_unknown_tokens(tmp_path: Path) -> None:
@@ -207,5 +209,5 @@ def test_iob_with_a_sentence_a_line(tmp_path: Path) -> None:
     (tmp_path / "a.iob").write_text(
         "I|PRP|O sold|VBD|O a|DT|O Zune|NNP|B-G HD|NNP|I-G\nyes|O\n", encoding="utf8"
     )
-    docs = list(read_gold(tmp_path / "a.iob", NLP, Skipped()))
+    docs = list(read_annotated(tmp_path / "a.iob", NLP, Skipped()))
     assert [[ent.text for ent in doc.ents] for doc in docs] == [["Zune HD"], []]

@@ -21,7 +21,7 @@ from scripts.components.opinions import SentenceSentiment
 from scripts.entities.prediction import predict
 from scripts.entities.scores import interval, score
 from scripts.opinions.joined import decide, sentiment_component
-from scripts.reading import Skipped, read_gold, read_jsonl
+from scripts.reading import Skipped, read_annotated, read_jsonl
 from scripts.scores import RESAMPLES, console, middle, percent
 
 Array1d = NDArray[np.float64]
@@ -64,7 +64,7 @@ def read_gold_opinions(
             labels ...".
     """
     sentiments = _read_sentiments(path, labels)
-    docs = list(read_gold(path, nlp, rejected))
+    docs = list(read_annotated(path, nlp, rejected))
     for doc in docs:
         _label(doc, [sentiments[doc.text, ent.start_char, ent.end_char] for ent in doc.ents])
     return docs

@@ -52,13 +52,13 @@ def evaluate(
 ) -> None:
     """Score the specific labels end to end and with given borders, next to two baselines."""
     from scripts.pipelines import load_pipeline
-    from scripts.reading import Skipped, read_gold
+    from scripts.reading import Skipped, read_annotated
     from scripts.refine.evaluate import draw, evaluate_refiner, print_tables
 
     restore_folder(pipeline)
     nlp = load_pipeline(str(pipeline), "run refine-build first")
     rejected = Skipped()
-    docs = list(read_gold(test, nlp, rejected))
+    docs = list(read_annotated(test, nlp, rejected))
     if rejected.records:
         print(f"left out of the test labels: {rejected.counts()}, first {rejected.records[0]}")
     if not docs:
@@ -89,10 +89,10 @@ def labels(
 ) -> None:
     """Report which labels can't be told apart by their contexts."""
     from scripts.pipelines import load_nlp
-    from scripts.reading import Skipped, read_gold
+    from scripts.reading import Skipped, read_annotated
     from scripts.refine.labels import compare_labels, describe, draw
 
-    docs = read_gold(labelled, load_nlp(lang), Skipped())
+    docs = read_annotated(labelled, load_nlp(lang), Skipped())
     report = compare_labels(docs, by, min_mentions, seed)
     for line in describe(report):
         print(line)

@@ -37,12 +37,12 @@ def check(
     phrase_attr: Attr = "ORTH",
 ) -> None:
     """Describe the pipeline, and find entities of its labels that new examples leave unlabelled."""
-    from scripts.reading import Skipped, read_gold
+    from scripts.reading import Skipped, read_annotated
     from scripts.update.pipeline import describe, load_with_ner
     from scripts.update.unlabelled import EntityFinder, unlabelled
 
     nlp = load_with_ner(pipeline)
-    docs = list(read_gold(new, nlp, Skipped()))  # update-corpus reports spans that do not fit
+    docs = list(read_annotated(new, nlp, Skipped()))  # update-corpus reports spans that do not fit
     labels: set[str] = set()
     for doc in docs:
         labels.update(ent.label_ for ent in doc.ents)
@@ -103,15 +103,15 @@ def corpus(
     """Mix the new examples with raw texts that the pipeline labels; write them unmixed as well."""
     if not 0 < dev_share < 0.5:
         raise ValueError(f"vars.update.dev_share is {dev_share}: it must lie between 0 and 0.5")
-    from scripts.reading import Skipped, read_gold, read_texts, write_docs
+    from scripts.reading import Skipped, read_annotated, read_texts, write_docs
     from scripts.update.corpus import MixtureSettings, mix, summary
     from scripts.update.pipeline import load_with_ner, ner_labels
     from scripts.update.unlabelled import EntityFinder
 
     nlp = load_with_ner(pipeline)
     rejected = Skipped()
-    docs = list(read_gold(new, nlp, rejected))
-    tests = [*read_gold(test, nlp, Skipped()), *read_gold(old_test, nlp, Skipped())]
+    docs = list(read_annotated(new, nlp, rejected))
+    tests = [*read_annotated(test, nlp, Skipped()), *read_annotated(old_test, nlp, Skipped())]
     finder = EntityFinder(nlp, patterns, phrase_attr, ner_labels(nlp))
     settings = MixtureSettings(rehearsal, mask_unmatched == "names", dev_share, seed)
     mixture = mix(finder, docs, (text.text for text in read_texts(texts)), tests, settings)
@@ -191,7 +191,7 @@ def evaluate(
     old_test: OldTest,
 ) -> None:
     """Compare F-scores by label: the pipeline before and after, the naive update, the baseline."""
-    from scripts.reading import Skipped, read_gold
+    from scripts.reading import Skipped, read_annotated
     from scripts.update.evaluate import NEW, OLD, TRAINED, draw, evaluate_systems, print_table
     from scripts.update.pipeline import NO_TRAINED, load_with_ner
 
@@ -202,7 +202,7 @@ def evaluate(
     rejected = Skipped()
     tests = {}
     for name, file in ((OLD, old_test), (NEW, test)):
-        tests[name] = list(read_gold(file, systems["before"], rejected))
+        tests[name] = list(read_annotated(file, systems["before"], rejected))
     if rejected.records:
         warn(f"left out of the test labels: {rejected.counts()}")
     metrics = evaluate_systems(systems, tests)
