@@ -121,6 +121,7 @@ def install_training(new: Path, folder: Path, nlp: Language | None = None) -> No
         ValueError: as `best_model` does.
     """
     best = best_model(new)
+    folder.mkdir(parents=True, exist_ok=True)
     if nlp is None:
         replace_folder(best, folder / "pipeline")
     else:

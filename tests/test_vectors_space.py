@@ -1,6 +1,7 @@
-"""Neighbours, analogies, classes, rankings and pictures of vectors whose geometry is known."""
+"""Neighbours, analogies, classes, rankings and figures of vectors whose geometry is known."""
 
 import json
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,16 @@ from gensim.models import KeyedVectors
 from gensim.test.utils import datapath
 
 from scripts.entities.patterns import read_patterns
-from scripts.nearest import top_k
+from scripts.nearest import BLOCK, top_k
 from scripts.pipelines import keep_vectors_attr, load_nlp
 from scripts.projection import project
-from scripts.vectors import evaluate as evaluating
-from scripts.vectors.classify import Classifier, against, read_words, to_patterns
-from scripts.vectors.evaluate import Section, evaluate, read_analogies, read_pairs
+from scripts.vectors.classify import Classifier, read_words, score_members, to_patterns
+from scripts.vectors.evaluate import Section, read_analogies, read_pairs, score_vectors
 from scripts.vectors.folder import write_folder
-from scripts.vectors.neighbours import BLOCK, Index, WordVectors, compare, nearest, read_folder
+from scripts.vectors.neighbours import CellIndex, compare, nearest_words, read_index, write_index
 from scripts.vectors.plot import draw, known_words, read_groups
-from scripts.vectors.rank import draw_map, draw_ranking, rank, read_countries, read_world
+from scripts.vectors.rank import draw_map, draw_ranking, rank_names, read_countries, read_world
+from scripts.vectors.word_vectors import WordVectors, read_folder
 from tests.conftest import ROOT, run_module, shared_data
 
 rng = np.random.default_rng(0)
@@ -32,7 +33,10 @@ def folder_of(path: Path, words: list[str], rows: np.ndarray) -> WordVectors:
 
 @pytest.fixture(scope="module")
 def space(tmp_path_factory: pytest.TempPathFactory) -> WordVectors:
-    """40 towns and 40 fruits around two directions, 920 other words around none; king - man + woman is queen."""
+    """40 towns and 40 fruits around two directions, 920 other words around none.
+
+    king - man + woman is queen.
+    """
     centre = 4 * np.eye(2, 30)
     rows = rng.standard_normal((1_004, 30)) * 0.5
     rows[:40] += centre[0]
@@ -65,7 +69,7 @@ def test_top_k_is_exact_over_blocks(n_queries: int) -> None:
     )
 
 
-def test_rows_that_are_alike_come_in_their_order() -> None:
+def test_equal_rows_come_in_their_order() -> None:
     table = np.ones((BLOCK + 10, 3), "f4")
     assert top_k(table, table[:2], 4)[0].tolist() == [[0, 1, 2, 3]] * 2
     with pytest.raises(ValueError, match="can't find 4 neighbours in a table of 3 rows"):
@@ -80,13 +84,15 @@ def test_nearest_is_gensims_most_similar(space: WordVectors) -> None:
         (["woman", "king"], ["man"]),
         (["town1", "town2"], []),
     ):
-        ours = nearest(space, [[word] for word in positive], [negative] if negative else [], k=7)
+        ours = nearest_words(
+            space, [[word] for word in positive], [negative] if negative else [], k=7
+        )
         theirs = keyed.most_similar(positive, negative, topn=7)
         assert [word for word, _ in ours] == [word for word, _ in theirs]
         assert np.allclose(
             [cosine for _, cosine in ours], [cosine for _, cosine in theirs], atol=1e-5
         )
-    assert nearest(space, [["woman"], ["king"]], [["man"]], k=1)[0][0] == "queen"
+    assert nearest_words(space, [["woman"], ["king"]], [["man"]], k=1)[0][0] == "queen"
 
 
 def test_words_are_found_in_other_forms_and_misspelt_ones_named(space: WordVectors) -> None:
@@ -108,67 +114,58 @@ def test_index_finds_nearly_all(tmp_path: Path) -> None:
     table = (centres[rng.integers(0, 50, 5_000)] + 0.3 * rng.standard_normal((5_000, 16))).astype(
         "f4"
     )
-    index = Index.build(table)
+    index = CellIndex.build(table)
     vectors = folder_of(tmp_path / "vectors", [f"w{i}" for i in range(5_000)], table)
-    index.write(tmp_path / "index", vectors)
-    again = Index.read(tmp_path / "index", vectors)
-    assert again.cells.nprobe < again.cells.nlist
-    found = compare(table, again, 10, 50, 0)
-    assert found["recall"] > 0.9
+    write_index(index, tmp_path / "index", vectors)
+    again = read_index(tmp_path / "index", vectors)
+    assert again.index.nprobe < again.index.nlist
+    assert compare(table, again, 10, 50, 0)["recall"] > 0.9
     exact, cosines = top_k(table, table[:1], 3)
-    rows, near = again.top_k(table, table[:1], 3)
-    assert rows.tolist() == exact.tolist() and np.allclose(near, cosines, atol=1e-5)
-    with pytest.raises(ValueError, match="no index in"):
-        Index.read(tmp_path, vectors)
+    rows, near = again.top_k(table, table[0], 3)
+    assert rows.tolist() == exact[0].tolist() and np.allclose(near, cosines[0], atol=1e-5)
+    with pytest.raises(ValueError, match=r"no index in .*: make it with python -m weasel run vec"):
+        read_index(tmp_path, vectors)
     other = folder_of(tmp_path / "other", [f"w{i}" for i in range(5_000)], table[::-1])
     with pytest.raises(ValueError, match="is the index of another table"):
-        Index.read(tmp_path / "index", other)
+        read_index(tmp_path / "index", other)
+    (tmp_path / "index/index.faiss").write_bytes(b"none")
+    with pytest.raises(ValueError, match="can't be read, build it again"):
+        read_index(tmp_path / "index", vectors)
 
 
 def test_evaluation_is_gensims(tmp_path: Path) -> None:
     """On vectors of the words of the sets, so that all is covered and some answers are right."""
-    sections = [
-        Section(section.name, section.questions[:60])
-        for section in read_analogies(Path(datapath("questions-words.txt")))[:4]
-    ]
+    every = read_analogies(Path(datapath("questions-words.txt")))[:4]
+    sections = [Section(section.name, section.questions[:60]) for section in every]
     pairs = read_pairs(Path(datapath("wordsim353.tsv")))
-    words = list(
-        dict.fromkeys(
-            [word for section in sections for question in section.questions for word in question]
-        )
-    )
-    words += [
-        word
-        for word in dict.fromkeys(word for a, b, _ in pairs for word in (a, b))
-        if word not in words
-    ]
+    questions = list(chain.from_iterable(section.questions for section in sections))
+    rated = chain.from_iterable((a, b) for a, b, _ in pairs)
+    words = list(dict.fromkeys([*chain.from_iterable(questions), *rated]))
     rows = rng.standard_normal((len(words), 12))
     for section in sections:
-        for number, (a, b, c, d) in enumerate(section.questions):
+        for number, question in enumerate(section.questions):
             if number % 3:
-                at = [words.index(word) for word in (a, b, c, d)]
-                rows[at[3]] = rows[at[1]] - rows[at[0]] + rows[at[2]]
-    ours = evaluate(folder_of(tmp_path / "vectors", words, rows), sections, {"WordSim-353": pairs})
+                a, b, c, d = map(words.index, question)
+                rows[d] = rows[b] - rows[a] + rows[c]
+    vectors = folder_of(tmp_path / "vectors", words, rows)
+    ours = score_vectors(vectors, sections, {"WordSim-353": pairs})
     keyed = KeyedVectors(12)
     keyed.add_vectors(words, rows.astype("f4"))
-    lines = [
-        line
-        for section in sections
-        for line in (f": {section.name}", *map(" ".join, section.questions))
-    ]
+    lines: list[str] = []
+    for section in sections:
+        lines += [f": {section.name}", *map(" ".join, section.questions)]
     (tmp_path / "questions.txt").write_text("\n".join(lines))
     accuracy, theirs = keyed.evaluate_word_analogies(str(tmp_path / "questions.txt"))
     assert 0.1 < accuracy < 0.9 and ours["analogies"]["all"]["accuracy"] == pytest.approx(accuracy)
     for section in theirs[:-1]:
         assert ours["analogies"][section["section"]]["correct"] == len(section["correct"])
     _, spearman, oov = keyed.evaluate_word_pairs(datapath("wordsim353.tsv"))
-    assert oov == 0 and ours["similarities"]["WordSim-353"]["spearman"] == pytest.approx(
-        spearman[0], abs=1e-4
-    )
+    similarities = ours["similarities"]["WordSim-353"]
+    assert oov == 0 and similarities["spearman"] == pytest.approx(spearman[0], abs=1e-4)
 
 
 def test_evaluation_of_unknown_words_covers_nothing(space: WordVectors) -> None:
-    scores = evaluate(space, [Section("s", [["a", "b", "c", "d"]])], {"p": [("a", "b", 1.0)]})
+    scores = score_vectors(space, [Section("s", [["a", "b", "c", "d"]])], {"p": [("a", "b", 1.0)]})
     assert scores["analogies"]["all"] == {
         "accuracy": None,
         "correct": 0,
@@ -188,10 +185,10 @@ def test_pruned_tables_answer_with_the_word_whose_row_it_is(tmp_path: Path) -> N
     )
     vectors = read_folder(tmp_path / "v")
     assert (
-        nearest(vectors, [["says"]], k=1)[0][0] == "said"
-        and nearest(vectors, [["said"]], k=1)[0][0] != "said"
+        nearest_words(vectors, [["says"]], k=1)[0][0] == "said"
+        and nearest_words(vectors, [["said"]], k=1)[0][0] != "said"
     )
-    scores = evaluate(
+    scores = score_vectors(
         vectors, [], {"p": [("says", "tells", 1.0), ("said", "told", 2.0), ("far", "says", 3.0)]}
     )
     assert scores["similarities"]["p"]["covered"] == 3
@@ -200,17 +197,17 @@ def test_pruned_tables_answer_with_the_word_whose_row_it_is(tmp_path: Path) -> N
 def test_evaluation_keeps_to_the_most_frequent_words(
     space: WordVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluating, "MOST_WORDS", 10)
-    scores = evaluate(space, [], {"p": [("town1", "town2", 1.0), ("town1", "king", 1.0)]})
+    monkeypatch.setattr("scripts.vectors.evaluate.MAX_WORDS", 10)
+    scores = score_vectors(space, [], {"p": [("town1", "town2", 1.0), ("town1", "king", 1.0)]})
     assert scores["similarities"]["p"]["covered"] == 1
 
 
 def test_broken_sets_are_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(": s\none two three\n")
-    with pytest.raises(ValueError, match="a:2: no analogy"):
+    with pytest.raises(ValueError, match="a:2: not an analogy"):
         read_analogies(tmp_path / "a")
     (tmp_path / "b").write_text("one\ttwo\tmuch\n")
-    with pytest.raises(ValueError, match="b:1: no pair"):
+    with pytest.raises(ValueError, match="b:1: not a rated pair"):
         read_pairs(tmp_path / "b")
 
 
@@ -229,8 +226,9 @@ def test_classify_finds_the_class(space: WordVectors, tmp_path: Path) -> None:
     } <= set(scores)
     others = [member for member in members if not member.example]
     assert len(members) - len(others) == 8
-    found = against(members, [f"Fruit_{i}" for i in range(40)], classifier)
-    assert found["gold"] == 32 and found["gold_r"] > 0.8 and found["gold_p"] > 0.5
+    scored = score_members(members, [f"Fruit_{i}" for i in range(40)], classifier)
+    assert scored["gold"] == 32
+    assert scored["gold_r"] > 0.8 and scored["gold_p"] > 0.5
     assert [member.score for member in members] == sorted(
         (member.score for member in members), reverse=True
     )
@@ -256,7 +254,7 @@ def test_too_few_examples(space: WordVectors, tmp_path: Path) -> None:
         ValueError, match=r"only 2 of the 3 examples have vectors in .*: give 5 or more"
     ):
         Classifier(space, ["town1", "town2", "nowhere"], 1_000)
-    with pytest.raises(ValueError, match="only 3 words are left that are no examples"):
+    with pytest.raises(ValueError, match="only 3 words are left that are not examples"):
         Classifier(space, [f"town{i}" for i in range(8)], 11)
     members = Classifier(space, [f"Fruit {i}" for i in range(8)], 40).members()
     assert sum(member.example for member in members) == 8, (
@@ -276,13 +274,13 @@ def test_plot_keeps_groups_apart(space: WordVectors) -> None:
         },
     )
     assert missing == ["durian"] and len(known["fruit"]) == 30
-    places = project(space.vectors([word for words in known.values() for word in words]))
-    towns, fruit = places[:30], places[30:]
+    points = project(space.vectors([*known["towns"], *known["fruit"]]))
+    towns, fruit = points[:30], points[30:]
     between = np.linalg.norm(towns.mean(axis=0) - fruit.mean(axis=0))
     assert between > 2 * max(towns.std(axis=0).max(), fruit.std(axis=0).max())
-    figure = draw(known, places, "title")
+    figure = draw(known, points, "title")
     labels = [text.get_text() for text in figure.axes[0].texts]
-    again = draw(known, places, "title")
+    again = draw(known, points, "title")
     assert [text.get_position() for text in figure.axes[0].texts] == [
         text.get_position() for text in again.axes[0].texts
     ]
@@ -294,9 +292,9 @@ def test_plot_keeps_groups_apart(space: WordVectors) -> None:
 
 def test_groups_that_are_none(space: WordVectors, tmp_path: Path) -> None:
     srsly.write_jsonl(tmp_path / "g.jsonl", [{"group": "a"}])
-    with pytest.raises(ValueError, match=r"g.jsonl:1: no group"):
+    with pytest.raises(ValueError, match=r"g.jsonl:1: not a group"):
         read_groups(tmp_path / "g.jsonl")
-    with pytest.raises(ValueError, match="fewer than five words"):
+    with pytest.raises(ValueError, match="fewer than 5 words"):
         known_words(space, {"a": ["town1", "nowhere"]})
 
 
@@ -307,13 +305,12 @@ def test_rank_orders_by_cosine(space: WordVectors) -> None:
         "second name": ["unheard", "town2"],
         "none": ["unheard"],
     }
-    found = rank(space, names, "town3, town4")
-    assert {name for name, _ in found} == {"Fruit_1", "town1", "second name"} and found[-1][
-        0
-    ] == "Fruit_1"
-    assert len(draw_ranking(found, "town3").axes[0].patches) == 3
+    ranking = rank_names(space, names, "town3, town4")
+    assert {name for name, _ in ranking} == {"Fruit_1", "town1", "second name"}
+    assert ranking[-1][0] == "Fruit_1"
+    assert len(draw_ranking(ranking, "town3").axes[0].patches) == 3
     with pytest.raises(ValueError, match="none of the 1 names has a vector"):
-        rank(space, {"none": ["unheard"]}, "town1")
+        rank_names(space, {"none": ["unheard"]}, "town1")
 
 
 def square(x: int, iso: str) -> dict[str, object]:
@@ -336,16 +333,16 @@ def test_map_paints_the_countries_that_have_vectors(space: WordVectors, tmp_path
         {"text": "nowhere", "iso": "BBB", "aliases": ["town2"]},
     ]
     srsly.write_jsonl(tmp_path / "c.jsonl", lines)
-    cosines = dict(rank(space, read_countries(tmp_path / "c.jsonl"), "town3"))
+    cosines = dict(rank_names(space, read_countries(tmp_path / "c.jsonl"), "town3"))
     assert set(cosines) == {"AAA", "BBB"}
     figure = draw_map(read_world(tmp_path / "w.geo.json"), cosines, "town3")
     assert "2 of 3" in figure.axes[0].get_title(loc="left")
     with pytest.raises(ValueError, match="no country of the map"):
         draw_map(read_world(tmp_path / "w.geo.json"), {"ZZZ": 1.0}, "town3")
     (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(ValueError, match="no map that GeoPandas can read"):
+    with pytest.raises(ValueError, match="not a map that GeoPandas can read"):
         read_world(tmp_path / "bad.json")
-    with pytest.raises(ValueError, match="is not there"):
+    with pytest.raises(ValueError, match="does not exist"):
         read_world(tmp_path / "none.json")
 
 
@@ -354,7 +351,7 @@ def test_attr_is_kept_where_spacy_forgets_it(tmp_path: Path) -> None:
     nlp = load_nlp(str(tmp_path / "vectors"))
     nlp.to_disk(tmp_path / "saved")
     assert not load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector, (
-        "spaCy keeps the attribute now: keep_attr can go"
+        "spaCy keeps the attribute now: keep_vectors_attr can go"
     )
     keep_vectors_attr(tmp_path / "saved", tmp_path / "vectors")
     assert load_nlp(str(tmp_path / "saved"))("APPLE")[0].has_vector

@@ -1,5 +1,6 @@
-"""Sentences from texts and sessions, and word2vec trained on them, with checkpoints."""
+"""Sentences of texts and sessions, and word2vec trained on them, with checkpoints."""
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from scripts.pipelines import load_nlp
 from scripts.reading import Skipped
 from scripts.vectors import train as training
 from scripts.vectors.corpus import from_gensim, from_sessions, from_texts, write_sentences
-from scripts.vectors.neighbours import nearest, read_folder
-from scripts.vectors.train import FIRST_ALPHA, LAST_ALPHA, Settings, find_phrases, finish, train
+from scripts.vectors.neighbours import nearest_words
+from scripts.vectors.options import Settings
+from scripts.vectors.train import FIRST_ALPHA, LAST_ALPHA, find_phrases, finish, train_vectors
+from scripts.vectors.word_vectors import read_folder
 from tests.conftest import ROOT, run_module
 
+TEXTS = ROOT / srsly.read_yaml(ROOT / "project.yml")["vars"]["vectors"]["texts"]
 SMALL = Settings(vector_size=16, epochs=3, min_count=2)
 
 
@@ -29,7 +33,7 @@ def nlp() -> Any:
 @pytest.fixture(scope="module")
 def sentences(nlp: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("corpus") / "sentences.txt"
-    write_sentences(path, from_texts(ROOT / "assets/ner/texts.jsonl", nlp, True, Skipped()))
+    write_sentences(path, from_texts(TEXTS, nlp, True, Skipped()))
     return path
 
 
@@ -56,7 +60,7 @@ def test_sessions_are_lists_of_ids(tmp_path: Path) -> None:
     ]
     for bad in ('{"items": []}', '["a b"]', "[1"):
         (tmp_path / "a.jsonl").write_text(bad)
-        with pytest.raises(ValueError, match=r"a\.jsonl:1: no session"):
+        with pytest.raises(ValueError, match=r"a\.jsonl:1: not a session"):
             list(from_sessions(tmp_path / "a.jsonl"))
 
 
@@ -66,34 +70,34 @@ def test_nothing_to_learn_from(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "s.txt").write_text("a\nb\na\nb\n")
     with pytest.raises(ValueError, match="has two words that come 2 times or more"):
-        train(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
+        train_vectors(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
     (tmp_path / "s.txt").write_text("a b\n")
     with pytest.raises(ValueError, match="no word comes 2 times or more"):
-        train(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
+        train_vectors(tmp_path / "s.txt", tmp_path / "checkpoint", SMALL)
 
 
-def test_long_sentences_are_cut_where_gensim_would_stop(tmp_path: Path) -> None:
+def test_long_sentences_are_cut_at_gensims_limit(tmp_path: Path) -> None:
     assert write_sentences(tmp_path / "s.txt", [["a"] * 25_000]) == {
         "sentences": 3,
         "tokens": 25_000,
     }
 
 
-def test_gensims_texts_are_real(nlp: Any) -> None:
-    from itertools import islice
-
-    some = list(islice(from_gensim(nlp, True), 4_000))
-    assert sum(map(len, some)) > 50_000 and some[0][:3] == ["hundreds", "of", "people"]
+def test_texts_bundled_with_gensim_are_real(nlp: Any) -> None:
+    sentences = list(islice(from_gensim(nlp, True), 4_000))
+    assert sum(map(len, sentences)) > 50_000
+    assert sentences[0][:3] == ["hundreds", "of", "people"]
 
 
 def test_bad_lines_are_named_or_skipped(nlp: Any, tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"text": "one two"}\n{"text"\n')
-    with pytest.raises(ValueError, match=r"t\.jsonl:2: broken JSON.*--skip-bad"):
-        list(from_texts(tmp_path / "t.jsonl", nlp, True, Skipped()))
+    strict = Skipped(strict=True, var="vars.vectors.bad_lines")
+    with pytest.raises(
+        ValueError, match=r"t\.jsonl:2: broken JSON.*set vars\.vectors\.bad_lines to skip-bad"
+    ):
+        list(from_texts(tmp_path / "t.jsonl", nlp, True, strict))
     skipped = Skipped()
-    assert list(from_texts(tmp_path / "t.jsonl", nlp, True, skipped, skip_bad=True)) == [
-        ["one", "two"]
-    ]
+    assert list(from_texts(tmp_path / "t.jsonl", nlp, True, skipped)) == [["one", "two"]]
     assert skipped.counts() == {"broken JSON": 1}
 
 
@@ -106,7 +110,7 @@ def test_phrases_are_joined(tmp_path: Path) -> None:
 
 def test_trained_vectors_are_gensims(sentences: Path, tmp_path: Path) -> None:
     """Epochs one by one, with checkpoints between, are what gensim does in one go."""
-    ours = train(sentences, tmp_path / "checkpoint", SMALL)
+    ours = train_vectors(sentences, tmp_path / "checkpoint", SMALL)
     same = {
         "sg": 1,
         "vector_size": 16,
@@ -124,7 +128,7 @@ def test_trained_vectors_are_gensims(sentences: Path, tmp_path: Path) -> None:
     )
 
 
-def test_a_killed_training_goes_on_and_ends_the_same(
+def test_a_killed_training_resumes_and_ends_the_same(
     sentences: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = finish_in(tmp_path / "whole", sentences)
@@ -138,7 +142,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 
     monkeypatch.setattr(training, "new_folder", killed)
     with pytest.raises(KeyboardInterrupt):
-        train(sentences, tmp_path / "part.checkpoint", SMALL)
+        train_vectors(sentences, tmp_path / "part.checkpoint", SMALL)
     monkeypatch.undo()
     assert (tmp_path / "part.checkpoint/model").exists()
     assert finish_in(tmp_path / "part", sentences) == whole
@@ -147,35 +151,39 @@ def test_a_killed_training_goes_on_and_ends_the_same(
 
 def finish_in(folder: Path, sentences: Path) -> bytes:
     checkpoint = folder.with_name(f"{folder.name}.checkpoint")
-    finish(train(sentences, checkpoint, SMALL), folder, checkpoint, lang="en", attr="LOWER")
+    finish(train_vectors(sentences, checkpoint, SMALL), folder, checkpoint, lang="en", attr="LOWER")
     return (folder / "vocab/vectors").read_bytes()
 
 
 def test_a_damaged_checkpoint_is_not_taken(sentences: Path, tmp_path: Path) -> None:
-    train(sentences, tmp_path / "c", SMALL)
+    train_vectors(sentences, tmp_path / "c", SMALL)
     path = tmp_path / "c/model"
     path.write_bytes(path.read_bytes()[:100])
-    assert train(sentences, tmp_path / "c", SMALL).quicksilver["epochs"] == 3
+    assert train_vectors(sentences, tmp_path / "c", SMALL).quicksilver["epochs"] == 3
 
 
 def test_a_checkpoint_of_other_settings_is_not_taken(sentences: Path, tmp_path: Path) -> None:
-    train(sentences, tmp_path / "checkpoint", SMALL)
-    other = train(
+    train_vectors(sentences, tmp_path / "checkpoint", SMALL)
+    other = train_vectors(
         sentences, tmp_path / "checkpoint", Settings(vector_size=8, epochs=1, min_count=2)
     )
     assert other.vector_size == 8 and other.quicksilver["epochs"] == 1
 
 
+def product_names(items: list[int]) -> list[str]:
+    return [f"p{item}" for item in items]
+
+
 def test_products_of_the_same_sessions_are_near(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     lines = [list(random.choice(10, 6) + (10 if number % 2 else 0)) for number in range(2_000)]
-    write_sentences(tmp_path / "s.txt", [[f"p{item}" for item in line] for line in lines])
-    model = train(
+    write_sentences(tmp_path / "s.txt", map(product_names, lines))
+    model = train_vectors(
         tmp_path / "s.txt", tmp_path / "c", Settings(algorithm="cbow", vector_size=8, epochs=5)
     )
     finish(model, tmp_path / "vectors", tmp_path / "c", lang="xx", attr="ORTH")
-    found = [word for word, _ in nearest(read_folder(tmp_path / "vectors"), [["p3"]], k=9)]
-    assert set(found) == {f"p{item}" for item in range(10)} - {"p3"}
+    words = [word for word, _ in nearest_words(read_folder(tmp_path / "vectors"), [["p3"]], k=9)]
+    assert set(words) == {f"p{item}" for item in range(10)} - {"p3"}
 
 
 def test_the_command_shows_progress_and_loss(sentences: Path, tmp_path: Path) -> None:

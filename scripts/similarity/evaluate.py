@@ -1,24 +1,26 @@
-"""Rank correlation of a trained similarity with people's scores, beside averaged vectors, SIF and tf-idf on the same pairs."""
+"""Compare a trained similarity with averaged vectors, SIF and tf-idf, by people's scores."""
 
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
-from rich.table import Table
-from scipy.stats import rankdata
-from sklearn.feature_extraction.text import TfidfVectorizer
+import numpy.typing as npt
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from scripts import plots
 from scripts.components.similarity import cosines
 from scripts.scores import RESAMPLES, middle
 from scripts.similarity.pairs import Pair
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from rich.table import Table
+
+Floats1d = npt.NDArray[np.floating[Any]]
+Floats2d = npt.NDArray[np.floating[Any]]
 TRAINED, AVERAGED = "trained", "averaged vectors"
 SIF_WEIGHT = 1e-3  # "a" of Arora et al. 2017
 N_WORST = 30
@@ -26,95 +28,103 @@ N_WORST = 30
 
 def trained(nlp: Language, pairs: Sequence[Pair]) -> list[float]:
     """doc.similarity(doc) of the pipeline."""
-    docs = nlp.pipe(text for pair in pairs for text in (pair.text1, pair.text2))
+    docs = nlp.pipe(chain.from_iterable((pair.text1, pair.text2) for pair in pairs))
     return [a.similarity(b) for a, b in zip(docs, docs)]
 
 
 def averaged(nlp: Language, pairs: Sequence[Pair]) -> list[float]:
-    """What spaCy's own doc.similarity says of the same vectors: the cosine of plain averages."""
+    """doc.similarity(doc) of plain spaCy with the same vectors: the cosine of plain averages."""
+    similarities = []
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\[W008\]")  # no word has a vector: 0
-        return [
-            float(nlp.make_doc(pair.text1).similarity(nlp.make_doc(pair.text2))) for pair in pairs
-        ]
+        for pair in pairs:
+            a, b = nlp.make_doc(pair.text1), nlp.make_doc(pair.text2)
+            similarities.append(float(a.similarity(b)))
+    return similarities
 
 
 def tfidf(texts: Sequence[str], pairs: Sequence[Pair]) -> list[float]:
-    """Cosines of tf-idf, whose document frequencies are those of `texts`."""
+    """Cosines of tf-idf, with the document frequencies of `texts`."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(sublinear_tf=True, token_pattern=r"\w+").fit(texts)
-    a, b = (
-        vectorizer.transform(side)
-        for side in ([pair.text1 for pair in pairs], [pair.text2 for pair in pairs])
-    )
+    a = vectorizer.transform([pair.text1 for pair in pairs])
+    b = vectorizer.transform([pair.text2 for pair in pairs])
     return np.asarray(a.multiply(b).sum(axis=1)).ravel().tolist()
 
 
 def sif(nlp: Language, texts: Sequence[str], pairs: Sequence[Pair]) -> list[float]:
-    """Cosines of averages weighted by smooth inverse frequency, less their first principal direction (Arora et al. 2017).
+    """Cosines of averages weighted by smooth inverse frequency (Arora et al. 2017).
 
-    Frequencies and the direction are those of `texts`.
+    The first principal direction is removed. It and the frequencies are those of `texts`.
     """
-    known = [nlp.make_doc(text) for text in texts]
-    counts = Counter(token.lower_ for doc in known for token in doc)
+    docs = [nlp.make_doc(text) for text in texts]
+    counts = Counter(token.lower_ for token in chain.from_iterable(docs))
     total = sum(counts.values())
 
-    def weighted(doc: Doc) -> Any:
-        rows = [
-            SIF_WEIGHT / (SIF_WEIGHT + counts[token.lower_] / total) * token.vector for token in doc
-        ]
+    def weighted(doc: Doc) -> Floats1d:
+        """The weighted average of a text, (width,)."""
+        weights = [SIF_WEIGHT / (SIF_WEIGHT + counts[token.lower_] / total) for token in doc]
+        rows = [weight * token.vector for weight, token in zip(weights, doc)]
         return np.mean(rows, axis=0) if rows else np.zeros(nlp.vocab.vectors_length, "f4")
 
-    direction = np.linalg.svd(np.stack([weighted(doc) for doc in known]), full_matrices=False)[2][0]
-    a, b = (
-        np.stack([weighted(nlp.make_doc(text)) for text in side])
-        for side in zip(*((pair.text1, pair.text2) for pair in pairs))
-    )
-    return cosines(*(side - np.outer(side @ direction, direction) for side in (a, b))).tolist()
+    averages = np.stack([weighted(doc) for doc in docs])
+    direction = np.linalg.svd(averages, full_matrices=False)[2][0]
+
+    def without_direction(texts: Sequence[str]) -> Floats2d:
+        """Vectors of texts, (n_texts, width)."""
+        rows = np.stack([weighted(nlp.make_doc(text)) for text in texts])
+        return rows - np.outer(rows @ direction, direction)
+
+    a = without_direction([pair.text1 for pair in pairs])
+    b = without_direction([pair.text2 for pair in pairs])
+    return cosines(a, b).tolist()
 
 
-def correlations(values: Any, scores: Any) -> Any:
-    """Pearson's r of each row of two arrays, (n, n_pairs), to (n,); 0 where a row is all the same."""
-    x, y = (
-        rows - rows.mean(axis=1, keepdims=True)
-        for rows in (np.asarray(values, "f8"), np.asarray(scores, "f8"))
-    )
+def correlations(values: Any, scores: Any) -> Floats1d:
+    """Pearson's r of each row of two arrays, (n, n_pairs), to (n,); 0 for a constant row."""
+    x, y = np.asarray(values, "f8"), np.asarray(scores, "f8")
+    x, y = x - x.mean(axis=1, keepdims=True), y - y.mean(axis=1, keepdims=True)
     lengths = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
     return (x * y).sum(axis=1) / np.where(lengths > 1e-12, lengths, 1)
 
 
-def evaluate(
+def evaluate_systems(
     nlp: Language, pairs: Sequence[Pair], texts: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, list[float]]]:
     """Metrics, and each system's similarities of the pairs.
 
     Args:
         nlp: the trained pipeline.
-        pairs: to score by, with scores of 0 to 1.
+        pairs: with scores of 0 to 1.
         texts: of the training, for frequencies.
 
     Returns:
-        similarity_spearman and similarity_pearson (of the trained one, as `spacy evaluate` has them), `systems` (with 95% intervals: the
-        percentile bootstrap over pairs, Efron 1979) and `gain` (Spearman, trained less averaged, on the same resamples); the similarities.
+        - similarity_spearman and similarity_pearson (of the trained similarity, with the keys that
+          `spacy evaluate` writes), `systems` (with 95% intervals: the percentile bootstrap over
+          pairs, Efron 1979) and `gain` (Spearman, trained less averaged, on the same resamples)
+        - the similarities by system
     """
-    found = {
+    similarities = {
         TRAINED: trained(nlp, pairs),
         AVERAGED: averaged(nlp, pairs),
         "SIF": sif(nlp, texts, pairs),
         "tf-idf": tfidf(texts, pairs),
     }
     scores = np.array([pair.score for pair in pairs])
-    draws = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
-    drawn_ranks = rankdata(scores[draws], axis=1)
+    resamples = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
+    spearmans = {
+        name: _spearman(values, scores, resamples) for name, values in similarities.items()
+    }
     systems: dict[str, dict[str, Any]] = {}
-    spearmans: dict[str, Any] = {}
-    for name, values in found.items():
-        drawn = np.array(values)[draws]
-        spearmans[name] = correlations(rankdata(drawn, axis=1), drawn_ranks)
+    for name, values in similarities.items():
+        pearson, pearson_draws = _pearson(values, scores, resamples)
+        spearman, spearman_draws = spearmans[name]
         systems[name] = {
-            "spearman": float(correlations(rankdata(values)[None], rankdata(scores)[None])[0]),
-            "spearman_interval": middle(spearmans[name]),
-            "pearson": float(correlations([values], scores[None])[0]),
-            "pearson_interval": middle(correlations(drawn, scores[draws])),
+            "spearman": spearman,
+            "spearman_interval": middle(spearman_draws),
+            "pearson": pearson,
+            "pearson_interval": middle(pearson_draws),
         }
     metrics = {
         "similarity_spearman": systems[TRAINED]["spearman"],
@@ -122,24 +132,46 @@ def evaluate(
         "pairs": len(pairs),
         "systems": systems,
         "gain": systems[TRAINED]["spearman"] - systems[AVERAGED]["spearman"],
-        "gain_interval": middle(spearmans[TRAINED] - spearmans[AVERAGED]),
+        "gain_interval": middle(spearmans[TRAINED][1] - spearmans[AVERAGED][1]),
     }
-    return metrics, found
+    return metrics, similarities
 
 
-def worst(pairs: Sequence[Pair], found: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """The pairs whose ranks by score and by the trained similarity lie furthest apart, worst first; ranks are 0 to 1."""
-    by_score, by_model = (
-        (rankdata(values) - 0.5) / len(pairs)
-        for values in ([pair.score for pair in pairs], found[TRAINED])
-    )
+def _pearson(
+    values: Sequence[float], scores: Floats1d, resamples: Any
+) -> tuple[float, npt.NDArray[Any]]:
+    """Pearson's r of all pairs, and of each resample, (n_resamples,)."""
+    draws = correlations(np.array(values)[resamples], scores[resamples])
+    return float(correlations([values], scores[None])[0]), draws
+
+
+def _spearman(
+    values: Sequence[float], scores: Floats1d, resamples: Any
+) -> tuple[float, npt.NDArray[Any]]:
+    """Spearman's rho of all pairs, and of each resample, (n_resamples,)."""
+    from scipy.stats import rankdata
+
+    drawn, drawn_scores = np.array(values)[resamples], scores[resamples]
+    draws = correlations(rankdata(drawn, axis=1), rankdata(drawn_scores, axis=1))
+    return float(correlations(rankdata(values)[None], rankdata(scores)[None])[0]), draws
+
+
+def worst(pairs: Sequence[Pair], similarities: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """The pairs whose ranks by score and by the trained similarity differ most, worst first.
+
+    Ranks are 0 to 1.
+    """
+    from scipy.stats import rankdata
+
+    by_score = (rankdata([pair.score for pair in pairs]) - 0.5) / len(pairs)
+    by_model = (rankdata(similarities[TRAINED]) - 0.5) / len(pairs)
     order = np.argsort(-np.abs(by_score - by_model), kind="stable")[:N_WORST]
     return [
         {
             "text1": pairs[i].text1,
             "text2": pairs[i].text2,
             "score": round(pairs[i].score, 4),
-            "similarity": round(found[TRAINED][i], 4),
+            "similarity": round(similarities[TRAINED][i], 4),
             "rank by score": round(float(by_score[i]), 3),
             "rank by similarity": round(float(by_model[i]), 3),
         }
@@ -147,40 +179,47 @@ def worst(pairs: Sequence[Pair], found: dict[str, list[float]]) -> list[dict[str
     ]
 
 
-def to_table(metrics: dict[str, Any]) -> Table:
+def to_table(metrics: dict[str, Any]) -> "Table":
     """The systems, the trained one first."""
-    table = Table(
-        title=f"Agreement with the scores of {metrics['pairs']} test pairs", title_justify="left"
-    )
-    for column in ("similarity", "Spearman", "95%", "Pearson", "95%"):
-        table.add_column(column, justify="left" if column == "similarity" else "right")
-    for name, line in metrics["systems"].items():
-        cells = [
-            text
-            for key in ("spearman", "pearson")
-            for text in (f"{line[key]:.3f}", _between(line[f"{key}_interval"]))
-        ]
+    from rich.table import Table
+
+    title = f"Agreement with the scores of {metrics['pairs']} test pairs"
+    table = Table("similarity", title=title, title_justify="left")
+    for column in ("Spearman", "95%", "Pearson", "95%"):
+        table.add_column(column, justify="right")
+    for name, system in metrics["systems"].items():
+        cells = []
+        for key in ("spearman", "pearson"):
+            cells += [f"{system[key]:.3f}", _interval(system[f"{key}_interval"])]
         table.add_row(name, *cells)
     return table
 
 
 def gain_line(metrics: dict[str, Any]) -> str:
-    """The difference that matters, as a sentence."""
-    return f"Spearman, trained less averaged vectors: {metrics['gain']:+.3f} (95%: {_between(metrics['gain_interval'])})"
+    """The gain over averaged vectors, as a line to print."""
+    interval = _interval(metrics["gain_interval"])
+    return f"Spearman, trained less averaged vectors: {metrics['gain']:+.3f} (95%: {interval})"
 
 
-def _between(interval: Sequence[float]) -> str:
-    return " to ".join(f"{value:.3f}" for value in interval)
+def _interval(ends: Sequence[float]) -> str:
+    return " to ".join(f"{value:.3f}" for value in ends)
 
 
-def draw(metrics: dict[str, Any], pairs: Sequence[Pair], found: dict[str, list[float]]) -> Figure:
-    """Similarity against score, a point for each pair: averaged vectors on the left, the trained similarity on the right."""
+def draw(
+    metrics: dict[str, Any], pairs: Sequence[Pair], similarities: dict[str, list[float]]
+) -> "Figure":
+    """Similarity by score, a point for each pair: averaged vectors on the left, then trained."""
+    from matplotlib import pyplot as plt
+
+    from scripts.plots import COLOURS
+
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     shift = np.random.default_rng(0).uniform(-0.02, 0.02, len(pairs))
-    scores = np.array([pair.score for pair in pairs])
-    for axes, name, colour in zip(panels, (AVERAGED, TRAINED), plots.COLOURS):
-        axes.scatter(scores + shift, found[name], s=16, color=colour, alpha=0.7, linewidths=0)
-        axes.set_title(f"{name}: Spearman {metrics['systems'][name]['spearman']:.2f}", loc="left")
+    scores = np.array([pair.score for pair in pairs]) + shift
+    for axes, name, colour in zip(panels, (AVERAGED, TRAINED), COLOURS):
+        axes.scatter(scores, similarities[name], s=16, color=colour, alpha=0.7, linewidths=0)
+        spearman = metrics["systems"][name]["spearman"]
+        axes.set_title(f"{name}: Spearman {spearman:.2f}", loc="left")
         axes.set_xlabel("score, 0 to 1")
     panels[0].set_ylabel("similarity")
     return figure

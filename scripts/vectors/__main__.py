@@ -1,46 +1,28 @@
-"""The commands of the workflow `vectors`: each reads, calls a function over plain data, and writes."""
+"""Commands of the workflow `vectors`."""
 
-from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import srsly
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from scripts.files import one_line_errors, write_json, write_jsonl
-from scripts.pipelines import describe_vectors, load_nlp
-from scripts.plots import save
-from scripts.reading import Skipped
-from scripts.vectors import classify as classifying
-from scripts.vectors import convert as converting
-from scripts.vectors import corpus as tokenizing
-from scripts.vectors import evaluate as evaluating
-from scripts.vectors import neighbours as searching
-from scripts.vectors import plot as plotting
-from scripts.vectors import rank as ranking
-from scripts.vectors import train as training
-from scripts.vectors.folder import Attr
+from scripts.files import one_line_errors
+from scripts.vectors.options import Algorithm, Attr, Kind, Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-TERMINAL = Console(
-    markup=False, emoji=False, highlight=False
-)  # words are words, also [b] and :heart:
-
 Folder = Annotated[Path, typer.Argument(help="spaCy vectors folder")]
 Lang = Annotated[str, typer.Option(help="language code")]
-Lookup = Annotated[Attr, typer.Option(help="what a token looks its vector up by")]
+Lookup = Annotated[Attr, typer.Option(help="what a token's vector is looked up by")]
 Seed = Annotated[int, typer.Option(help="same seed, same result")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout instead of a table")]
-Few = Annotated[int, typer.Option("--k", "-k", help="how many words", min=1)]
+NWords = Annotated[int, typer.Option("--k", "-k", help="how many words", min=1)]
+Term = Annotated[str, typer.Option(help="to rank by: a word, or several, comma-separated")]
 IndexFolder = Annotated[
     Path | None,
-    typer.Option(
-        "--index", help="folder that neighbours filled, to answer fast and nearly exactly"
-    ),
+    typer.Option("--index", help="folder that `neighbours` filled: fast, nearly exact answers"),
 ]
 
 
@@ -50,7 +32,10 @@ def table(
     name: Annotated[str, typer.Argument(help="a vectors folder or a pipeline with static vectors")],
     output: Annotated[Path, typer.Argument(help="JSON file for shape and checksum")],
 ) -> None:
-    """Check that there are static vectors, and write down which: other vectors, other file."""
+    """Check that there are static vectors, and write their name, shape and checksum."""
+    from scripts.files import write_json
+    from scripts.pipelines import describe_vectors
+
     remedy = (
         "train some (python -m weasel run vectors), convert some (vectors-convert), or name a "
         "pipeline that has some, such as en_core_web_lg, by vars.vectors.table"
@@ -66,7 +51,8 @@ def convert(
     source: Annotated[
         Path,
         typer.Argument(
-            help="word2vec .bin or .txt, GloVe .txt or .zip, fastText .vec, gzipped or not, or gensim .kv"
+            help="word2vec .bin or .txt, GloVe .txt or .zip, fastText .vec, gzipped or not, or "
+            "gensim .kv"
         ),
     ],
     folder: Folder,
@@ -80,18 +66,16 @@ def convert(
     attr: Lookup = "ORTH",
     lower: Annotated[
         bool,
-        typer.Option(
-            "--lower", help="the same as --attr LOWER: lower-case the words and match any case"
-        ),
+        typer.Option("--lower", help="like --attr LOWER: lower-case the words, and match any case"),
     ] = False,
-    member: Annotated[
-        str, typer.Option(help="which file of a .zip; the largest, if none is given")
-    ] = "",
+    member: Annotated[str, typer.Option(help="which file of a .zip; by default the largest")] = "",
 ) -> None:
     """Turn a file of word vectors into a folder that spacy train --initialize.vectors takes."""
+    from scripts.vectors.convert import convert_file
+
     options: dict[str, Any] = {"lang": lang, "limit": limit, "prune": prune, "member": member}
-    written = converting.convert(source, folder, attr="LOWER" if lower else attr, **options)
-    print(converting.describe(written, folder))
+    summary = convert_file(source, folder, attr="LOWER" if lower else attr, **options)
+    print(summary.describe(folder))
 
 
 @app.command()
@@ -101,39 +85,54 @@ def corpus(
     texts: Annotated[
         Path, typer.Option(help="texts, or with --kind sessions lists of ids: a file or a folder")
     ],
-    kind: Annotated[tokenizing.Kind, typer.Option(help="what the texts are")] = "texts",
+    kind: Annotated[Kind, typer.Option(help="what the texts are")] = "texts",
     bundled: Annotated[
-        bool, typer.Option("--bundled/--no-bundled", help="add the texts that gensim carries")
+        bool, typer.Option("--bundled/--no-bundled", help="add the texts bundled with gensim")
     ] = False,
     phrases: Annotated[
         bool, typer.Option("--phrases/--no-phrases", help="join frequent pairs of words: New_York")
     ] = False,
-    min_count: Annotated[int, typer.Option(help="pairs that come less often are no phrases")] = 5,
+    min_count: Annotated[int, typer.Option(help="how often a pair must come to be joined")] = 5,
     lang: Lang = "en",
     attr: Lookup = "ORTH",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad/--no-skip-bad", help="leave out bad lines and count them")
     ] = False,
 ) -> None:
-    """Cut texts into sentences and tokens: what training reads."""
-    skipped, lower = Skipped(), attr == "LOWER"
+    """Split texts into sentences and tokens, which training reads."""
+    from itertools import chain
+
+    from scripts.pipelines import load_nlp
+    from scripts.reading import Skipped
+    from scripts.vectors.corpus import from_gensim, from_sessions, from_texts, write_sentences
+
+    skipped = Skipped(strict=not skip_bad, var="vars.vectors.bad_lines")
+    lower = attr == "LOWER"
     if kind == "sessions":
         if lower:
             raise ValueError(
-                "ids would be lower-cased, and some become alike: use vars.vectors.attr ORTH with sessions"
+                "ids would be lower-cased, and some could become equal: "
+                "set vars.vectors.attr to ORTH for sessions"
             )
-        sentences = tokenizing.from_sessions(texts)
+        sentences = from_sessions(texts)
     else:
         nlp = load_nlp(lang)
         nlp.add_pipe("sentencizer")
-        sentences = tokenizing.from_texts(texts, nlp, lower, skipped, skip_bad)
-        sentences = chain(sentences, tokenizing.from_gensim(nlp, lower)) if bundled else sentences
-    counts = tokenizing.write_sentences(output, sentences)
+        sentences = from_texts(texts, nlp, lower, skipped)
+        sentences = chain(sentences, from_gensim(nlp, lower)) if bundled else sentences
+    counts = write_sentences(output, sentences)
     print(f"{output}: {counts['sentences']:,} sentences, {counts['tokens']:,} tokens")
     if skipped.records:
         print(f"set aside: {skipped.counts()}")
     if phrases:
-        print(f"{training.find_phrases(output, output, min_count):,} kinds of phrases joined")
+        _join_phrases(output, min_count)
+
+
+def _join_phrases(sentences: Path, min_count: int) -> None:
+    """Join the phrases in a file of sentences."""
+    from scripts.vectors.train import find_phrases
+
+    print(f"{find_phrases(sentences, sentences, min_count):,} different phrases joined")
 
 
 @app.command()
@@ -141,27 +140,25 @@ def corpus(
 def train(
     sentences: Annotated[
         Path,
-        typer.Argument(help="file that corpus wrote: a sentence a line, words apart by spaces"),
+        typer.Argument(help="file from `corpus`: a sentence a line, words separated by spaces"),
     ],
     folder: Folder,
     algorithm: Annotated[
-        training.Algorithm, typer.Option(help="skip-gram learns rare words better, cbow is faster")
+        Algorithm, typer.Option(help="skip-gram learns rare words better, cbow is faster")
     ] = "skip-gram",
     vector_size: Annotated[
         int, typer.Option(help="width of the vectors", min=1)
-    ] = training.Settings.vector_size,
+    ] = Settings.vector_size,
     window: Annotated[
-        int, typer.Option(help="words to each side that count as context", min=1)
-    ] = training.Settings.window,
+        int, typer.Option(help="words on each side that count as context", min=1)
+    ] = Settings.window,
     negative: Annotated[
-        int, typer.Option(help="words drawn as no context, for each that is", min=1)
-    ] = training.Settings.negative,
+        int, typer.Option(help="noise words drawn for each context word", min=1)
+    ] = Settings.negative,
     min_count: Annotated[
-        int, typer.Option(help="words that come less often get no vector", min=1)
-    ] = training.Settings.min_count,
-    epochs: Annotated[
-        int, typer.Option(help="times to go over the sentences", min=1)
-    ] = training.Settings.epochs,
+        int, typer.Option(help="how often a word must come to get a vector", min=1)
+    ] = Settings.min_count,
+    epochs: Annotated[int, typer.Option(help="passes over the sentences", min=1)] = Settings.epochs,
     workers: Annotated[
         int, typer.Option(help="threads; with more than one, no two runs are the same", min=1)
     ] = 1,
@@ -170,16 +167,13 @@ def train(
     attr: Lookup = "ORTH",
 ) -> None:
     """Train word2vec on sentences."""
-    settings = training.Settings(
-        algorithm, vector_size, window, negative, min_count, epochs, seed, workers
-    )
+    from scripts.vectors.train import finish, train_vectors
+
+    settings = Settings(algorithm, vector_size, window, negative, min_count, epochs, seed, workers)
     checkpoint = folder.with_name(f"{folder.name}.checkpoint")
-    model = training.train(sentences, checkpoint, settings)
-    print(
-        converting.describe(
-            training.finish(model, folder, checkpoint, lang=lang, attr=attr), folder
-        )
-    )
+    model = train_vectors(sentences, checkpoint, settings)
+    summary = finish(model, folder, checkpoint, lang=lang, attr=attr)
+    print(summary.describe(folder))
 
 
 @app.command()
@@ -192,40 +186,38 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score vectors by questions-words, WordSim-353 and SimLex-999."""
-    vectors = searching.read_folder(folder)
-    sections = evaluating.read_analogies(analogies or evaluating.bundled(evaluating.ANALOGIES))
-    pairs = {
-        name: evaluating.read_pairs(evaluating.bundled(file))
-        for name, file in evaluating.SIMILARITIES.items()
-    }
-    scores = {
-        "words": len(vectors.key2row),
-        "width": vectors.table.shape[1],
-        **evaluating.evaluate(vectors, sections, pairs),
-    }
-    write_json(output, scores)
-    TERMINAL.print(
-        evaluating.to_table(
-            scores, f"{folder}: {scores['words']:,} words of width {scores['width']}"
-        )
+    from scripts.files import write_json
+    from scripts.vectors.evaluate import (
+        ANALOGIES,
+        SIMILARITIES,
+        bundled,
+        read_analogies,
+        read_pairs,
+        score_vectors,
+        to_table,
     )
+    from scripts.vectors.word_vectors import read_folder
+
+    vectors = read_folder(folder)
+    sections = read_analogies(analogies or bundled(ANALOGIES))
+    pairs = {name: read_pairs(bundled(file)) for name, file in SIMILARITIES.items()}
+    size = {"words": len(vectors.key2row), "width": vectors.table.shape[1]}
+    scores = size | score_vectors(vectors, sections, pairs)
+    write_json(output, scores)
+    title = f"{folder}: {size['words']:,} words of width {size['width']}"
+    _terminal().print(to_table(scores, title))
 
 
 @app.command()
 @one_line_errors
 def nearest(
-    folder: Folder, words: list[str], k: Few = 10, json: Json = False, index: IndexFolder = None
+    folder: Folder, words: list[str], k: NWords = 10, json: Json = False, index: IndexFolder = None
 ) -> None:
     """The words nearest to a word, or to the mean of several."""
-    _answer(
-        folder,
-        [searching.split_words(",".join(words))],
-        [],
-        f"nearest to {', '.join(words)}",
-        k,
-        json,
-        index,
-    )
+    from scripts.vectors.word_vectors import split_words
+
+    title = f"nearest to {', '.join(words)}"
+    _print_nearest(folder, [split_words(",".join(words))], [], title, k, json, index)
 
 
 @app.command()
@@ -235,21 +227,25 @@ def analogy(
     a: Annotated[
         str,
         typer.Argument(
-            help="A is to B as C is to ? Each a word, or several apart by commas, whose mean is meant"
+            help="A is to B as C is to ? Each is a word, or several, comma-separated, of which the "
+            "mean counts"
         ),
     ],
     b: str,
     c: str,
-    k: Few = 10,
+    k: NWords = 10,
     json: Json = False,
     index: IndexFolder = None,
 ) -> None:
     """A is to B as C is to ?"""
-    left, right, third = map(searching.split_words, (a, b, c))
-    _answer(folder, [right, third], [left], f"{a} is to {b} as {c} is to", k, json, index)
+    from scripts.vectors.word_vectors import split_words
+
+    title = f"{a} is to {b} as {c} is to"
+    positive, negative = [split_words(b), split_words(c)], [split_words(a)]
+    _print_nearest(folder, positive, negative, title, k, json, index)
 
 
-def _answer(
+def _print_nearest(
     folder: Path,
     positive: list[list[str]],
     negative: list[list[str]],
@@ -259,20 +255,32 @@ def _answer(
     index: Path | None,
 ) -> None:
     """Print the words nearest to a combination of words, as a table or as JSON."""
-    vectors = searching.read_folder(folder)
-    found = searching.nearest(
-        vectors, positive, negative, k, searching.Index.read(index, vectors) if index else None
-    )
+    import srsly
+    from rich.table import Table
+    from rich.text import Text
+
+    from scripts.vectors.neighbours import nearest_words, read_index
+    from scripts.vectors.word_vectors import read_folder
+
+    vectors = read_folder(folder)
+    opened = read_index(index, vectors) if index else None
+    pairs = nearest_words(vectors, positive, negative, k, opened)
     if json:
-        print(
-            srsly.json_dumps([{"word": word, "cosine": round(cosine, 6)} for word, cosine in found])
-        )
+        lines = [{"word": word, "cosine": round(cosine, 6)} for word, cosine in pairs]
+        print(srsly.json_dumps(lines))
         return
     print(title)
-    table = Table("word", "cosine")
-    for word, cosine in found:
-        table.add_row(Text(word), f"{cosine:.3f}")
-    TERMINAL.print(table)
+    rows = Table("word", "cosine")
+    for word, cosine in pairs:
+        rows.add_row(Text(word), f"{cosine:.3f}")
+    _terminal().print(rows)
+
+
+def _terminal() -> "Console":
+    """Prints words as they are, even [b] and :heart:."""
+    from rich.console import Console
+
+    return Console(markup=False, emoji=False, highlight=False)
 
 
 @app.command()
@@ -284,24 +292,22 @@ def plot(
     seed: Seed = 0,
 ) -> None:
     """Draw groups of words as points of a plane."""
-    vectors = searching.read_folder(folder)
-    known, missing = plotting.known_words(vectors, plotting.read_groups(groups))
-    places = plotting.project(
-        vectors.vectors([word for words in known.values() for word in words]), seed
-    )
-    save(
-        plotting.draw(known, places, f"{folder.name}, t-SNE"),
-        output / "tsne.png",
-        output / "tsne.svg",
-    )
-    print(
-        f"Look at {output / 'tsne.png'}"
-        + (f" (without vectors: {', '.join(missing)})" if missing else "")
-    )
-    if len(places) > plotting.MOST_NAMED:
-        print(
-            f"only the first {plotting.MOST_NAMED} of {len(places)} words have their names beside them"
-        )
+    from itertools import chain
+
+    from scripts.plots import save
+    from scripts.projection import project
+    from scripts.vectors.plot import MAX_NAMES, draw, known_words, read_groups
+    from scripts.vectors.word_vectors import read_folder
+
+    vectors = read_folder(folder)
+    known, missing = known_words(vectors, read_groups(groups))
+    points = project(vectors.vectors(list(chain.from_iterable(known.values()))), seed)
+    figure = draw(known, points, f"{folder.name}, t-SNE")
+    save(figure, output / "tsne.png", output / "tsne.svg")
+    without = f" (without vectors: {', '.join(missing)})" if missing else ""
+    print(f"Look at {output / 'tsne.png'}{without}")
+    if len(points) > MAX_NAMES:
+        print(f"only the first {MAX_NAMES} of {len(points)} words have their names next to them")
 
 
 @app.command()
@@ -312,64 +318,71 @@ def classify(
         Path, typer.Argument(help="folder for members.jsonl, patterns.jsonl and classify.json")
     ],
     examples: Annotated[
-        Path, typer.Option(help='words of the class: a line each, or JSONL with "text"')
+        Path, typer.Option(help='words of the class: one a line, or JSONL with "text"')
     ],
     label: Annotated[str, typer.Option(help="label of the patterns")],
     test: Annotated[
         Path | None,
         typer.Option(
-            help="all words of the class, to score the members by; an empty file for none"
+            help="all words of the class, to score the members; an empty file for no score"
         ),
     ] = None,
     n_words: Annotated[
         int, typer.Option(help="how many of the most frequent words may be members", min=1)
     ] = 50_000,
-    top: Annotated[int, typer.Option(help="members at most; 0 for all", min=0)] = 0,
+    top: Annotated[int, typer.Option(help="members at most; 0 for no limit", min=0)] = 0,
     lang: Lang = "en",
     seed: Seed = 0,
 ) -> None:
-    """Find the members of a class from a few examples, and make patterns for ner of them."""
+    """Find the words of a class from a few examples, and make patterns of them."""
+    from scripts.files import write_json, write_jsonl
+    from scripts.pipelines import load_nlp
+    from scripts.vectors.classify import Classifier, read_words, score_members, to_patterns
+    from scripts.vectors.word_vectors import read_folder
+
     if not label.strip():
-        raise ValueError("no label: give the patterns one")
-    vectors = searching.read_folder(folder)
-    classifier = classifying.Classifier(vectors, classifying.read_words(examples), n_words, seed)
+        raise ValueError("the label is empty: give the patterns one by vars.vectors.label")
+    vectors = read_folder(folder)
+    classifier = Classifier(vectors, read_words(examples), n_words, seed)
     scores: dict[str, Any] = classifier.cross_validate()
     members = classifier.members(top)
-    if all(found.example for found in members):
+    new = [member.word for member in members if not member.example]
+    if not new:
         raise ValueError(
-            f"no other word of {folder} is like the examples: give more of them, or raise vars.vectors.n_words"
+            f"no other word of {folder} is like the examples: give more of them, or raise "
+            "vars.vectors.n_words"
         )
     if test and test.stat().st_size:
-        scores |= classifying.against(members, classifying.read_words(test), classifier)
-    write_jsonl(
-        output / "members.jsonl",
-        [{"text": found.word, "score": found.score, "example": found.example} for found in members],
-    )
-    write_jsonl(
-        output / "patterns.jsonl",
-        classifying.to_patterns(members, label, load_nlp(lang), vectors.lower),
-    )
-    write_json(
-        output / "classify.json",
-        {"label": label, "members": len(members), "missing": classifier.missing, **scores},
-    )
-    p, r, f = (100 * scores[key] for key in "prf")
-    print(f"{len(classifier.examples)} examples, cross-validated: P {p:.1f} R {r:.1f} F {f:.1f}")
+        scores |= score_members(members, read_words(test), classifier)
+    lines = [{"text": line.word, "score": line.score, "example": line.example} for line in members]
+    write_jsonl(output / "members.jsonl", lines)
+    patterns = to_patterns(members, label, load_nlp(lang), vectors.lower)
+    write_jsonl(output / "patterns.jsonl", patterns)
+    summary = {"label": label, "members": len(members), "missing": classifier.missing, **scores}
+    write_json(output / "classify.json", summary)
     print(
-        f"average precision {scores['average_precision']:.2f}, by nearness to their mean {scores['average_precision_of_mean']:.2f}"
+        f"{len(classifier.examples)} examples, cross-validated: {_percent(scores, 'p', 'r', 'f')}"
     )
-    if "gold" in scores:
-        print(
-            f"new members against {scores['gold']} others of {test}: P {100 * scores['gold_p']:.1f} R {100 * scores['gold_r']:.1f}"
-        )
-    if classifier.missing:
-        print(f"examples without vectors: {', '.join(classifier.missing)}")
-    print(
-        f"{len(members)} members, the surest new: {', '.join([found.word for found in members if not found.example][:20])}"
-    )
-    print(
-        f"Read {output / 'patterns.jsonl'}, delete what is wrong, and give it as vars.ner.patterns"
-    )
+    _print_class(summary, new, test, output / "patterns.jsonl")
+
+
+def _print_class(
+    summary: dict[str, Any], new: list[str], test: Path | None, patterns: Path
+) -> None:
+    """Print how good the members of a class are, and the first of the new ones."""
+    precision, of_mean = summary["average_precision"], summary["average_precision_of_mean"]
+    print(f"average precision {precision:.2f}, by nearness to their mean {of_mean:.2f}")
+    if "gold" in summary:
+        scores = _percent(summary, "gold_p", "gold_r")
+        print(f"new members against {summary['gold']} others of {test}: {scores}")
+    if summary["missing"]:
+        print(f"examples without vectors: {', '.join(summary['missing'])}")
+    print(f"{summary['members']} members, the surest new ones: {', '.join(new[:20])}")
+    print(f"Read {patterns} (EntityRuler patterns) and delete what is wrong")
+
+
+def _percent(scores: dict[str, Any], *keys: str) -> str:
+    return " ".join(f"{key[-1].upper()} {100 * scores[key]:.1f}" for key in keys)
 
 
 @app.command()
@@ -379,39 +392,45 @@ def rank(
     output: Annotated[Path, typer.Argument(help="folder for ranking.jsonl and ranking.png")],
     members: Annotated[
         Path,
-        typer.Option(help='names to rank: a line each, or JSONL with "text", as classify writes'),
+        typer.Option(help='names to rank: one a line, or JSONL with "text", as `classify` writes'),
     ],
-    term: Annotated[str, typer.Option(help="to rank by: a word, or several apart by commas")],
+    term: Term,
 ) -> None:
     """Rank the members of a class by their nearness to a term."""
-    names = {word: [word] for word in classifying.read_words(members)}
-    found = ranking.rank(searching.read_folder(folder), names, term)
-    save(ranking.draw_ranking(found, term), output / "ranking.png")
-    write_jsonl(
-        output / "ranking.jsonl", [{"text": name, "cosine": cosine} for name, cosine in found]
-    )
-    print(
-        f"nearest to {term}: {', '.join(name for name, _ in found[:10])}\nLook at {output / 'ranking.png'}"
-    )
+    from scripts.files import write_jsonl
+    from scripts.plots import save
+    from scripts.vectors.classify import read_words
+    from scripts.vectors.rank import draw_ranking, rank_names
+    from scripts.vectors.word_vectors import read_folder
+
+    names = {word: [word] for word in read_words(members)}
+    ranking = rank_names(read_folder(folder), names, term)
+    save(draw_ranking(ranking, term), output / "ranking.png")
+    lines = [{"text": name, "cosine": cosine} for name, cosine in ranking]
+    write_jsonl(output / "ranking.jsonl", lines)
+    print(f"nearest to {term}: {', '.join(name for name, _ in ranking[:10])}")
+    print(f"Look at {output / 'ranking.png'}")
 
 
 @app.command(name="map")
 @one_line_errors
-def paint(
+def world_map(
     folder: Folder,
     output: Annotated[Path, typer.Argument(help="folder for map.png")],
     countries: Annotated[
         Path, typer.Option(help='JSONL: {"text": "Norway", "iso": "NOR", "aliases": []}')
     ],
     world: Annotated[Path, typer.Option(help="GeoJSON of country polygons with ISO codes")],
-    term: Annotated[str, typer.Option(help="to rank by: a word, or several apart by commas")],
+    term: Term,
 ) -> None:
-    """Paint the nearness of countries to a term on a map of the world."""
-    polygons = ranking.read_world(world)
-    cosines = dict(
-        ranking.rank(searching.read_folder(folder), ranking.read_countries(countries), term)
-    )
-    save(ranking.draw_map(polygons, cosines, term), output / "map.png")
+    """Colour a world map by the nearness of countries to a term."""
+    from scripts.plots import save
+    from scripts.vectors.rank import draw_map, rank_names, read_countries, read_world
+    from scripts.vectors.word_vectors import read_folder
+
+    polygons = read_world(world)
+    ranking = rank_names(read_folder(folder), read_countries(countries), term)
+    save(draw_map(polygons, dict(ranking), term), output / "map.png")
     print(f"Look at {output / 'map.png'}")
 
 
@@ -420,21 +439,27 @@ def paint(
 def neighbours(
     folder: Folder,
     output: Annotated[Path, typer.Argument(help="folder for the index")],
-    k: Few = 10,
+    k: NWords = 10,
     n_queries: Annotated[
-        int, typer.Option(help="words to compare the index with the exact search on", min=1)
+        int, typer.Option(help="words on which the index is compared with the exact search", min=1)
     ] = 200,
     seed: Seed = 0,
 ) -> None:
     """Build an index of approximate neighbours, and compare it with the exact search."""
-    vectors = searching.read_folder(folder)
-    index = searching.Index.build(vectors.table, seed)
-    index.write(output, vectors)
-    found = searching.compare(vectors.table, index, k, n_queries, seed)
-    write_json(output.with_suffix(".json"), found)
-    print(f"{output}: {len(vectors.table):,} rows; recall@{k} {100 * found['recall']:.1f}%")
+    from scripts.files import write_json
+    from scripts.vectors.neighbours import CellIndex, compare, write_index
+    from scripts.vectors.word_vectors import read_folder
+
+    vectors = read_folder(folder)
+    index = CellIndex.build(vectors.table, seed)
+    write_index(index, output, vectors)
+    comparison = compare(vectors.table, index, k, n_queries, seed)
+    write_json(output.with_suffix(".json"), comparison)
+    recall = 100 * comparison["recall"]
+    print(f"{output}: {len(vectors.table):,} rows; recall@{k} {recall:.1f}%")
     print(
-        f"one query: {found['index_ms']:.1f} ms, exact {found['exact_ms']:.1f} ms, exact in batches {found['batch_ms']:.1f} ms"
+        f"one query: {comparison['index_ms']:.1f} ms, exact {comparison['exact_ms']:.1f} ms, "
+        f"exact in batches {comparison['batch_ms']:.1f} ms"
     )
 
 

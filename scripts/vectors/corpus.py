@@ -1,25 +1,26 @@
-"""Sentences to train word vectors on: spaCy's tokens, a sentence a line; or sessions of items, a list of ids a line."""
+"""Write what word vectors are trained on: sentences of spaCy's tokens, or sessions of item ids."""
 
 import bz2
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from spacy.language import Language
 
 from scripts.files import need, progress_bar, replacing
 from scripts.reading import Skipped, read_lines, read_texts, source_files, why_unreadable
 
-Kind = Literal["texts", "sessions"]
-MOST_TOKENS = 10_000  # in a sentence: gensim leaves out what comes after
+MAX_TOKENS = 10_000  # in a sentence: gensim ignores what comes after
 SESSION_SUFFIXES = (".jsonl", ".jsonl.gz", ".txt", ".txt.gz")
 NEWS = "lee_background.cor"
 WIKI_DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 
 
 def write_sentences(path: Path, sentences: Iterable[list[str]]) -> dict[str, int]:
-    """Write sentences of two tokens or more, the tokens apart by a space. Returns counts of sentences and tokens.
+    """Write sentences of two tokens or more: one a line, the tokens separated by a space.
+
+    Returns:
+        The numbers of "sentences" and "tokens".
 
     Raises:
         ValueError: "no sentence of two words or more ...".
@@ -27,26 +28,31 @@ def write_sentences(path: Path, sentences: Iterable[list[str]]) -> dict[str, int
     counts = {"sentences": 0, "tokens": 0}
     with replacing(path) as part, part.open("w", encoding="utf8") as file:
         for sentence in sentences:
-            for start in range(0, len(sentence), MOST_TOKENS):
-                if len(piece := sentence[start : start + MOST_TOKENS]) > 1:
+            for start in range(0, len(sentence), MAX_TOKENS):
+                if len(piece := sentence[start : start + MAX_TOKENS]) > 1:
                     file.write(" ".join(piece) + "\n")
                     counts["sentences"] += 1
                     counts["tokens"] += len(piece)
         if not counts["sentences"]:
             raise ValueError(
-                "no sentence of two words or more in the texts: there is nothing to learn from"
+                "no sentence of two words or more, so there is nothing to learn from: "
+                "give other texts by vars.vectors.texts"
             )
     return counts
 
 
-def from_texts(
-    path: Path, nlp: Language, lower: bool, skipped: Skipped, skip_bad: bool = False
-) -> Iterator[list[str]]:
-    """Sentences of a file or folder of texts; `skipped` takes note of texts that can't be processed, and with `skip_bad` of bad lines."""
-    with progress_bar(
-        "tokenize", sum(file.stat().st_size for file in source_files(path)), "B"
-    ) as bar:
-        for text in read_texts(path, skipped if skip_bad else None, bar):
+def from_texts(path: Path, nlp: Language, lower: bool, skipped: Skipped) -> Iterator[list[str]]:
+    """Sentences of a file or folder of texts.
+
+    Args:
+        path: the file or folder.
+        nlp: a pipeline that sets sentence borders.
+        lower: lower-case the tokens.
+        skipped: gets the texts that can't be processed, and bad lines unless it is strict.
+    """
+    size = sum(file.stat().st_size for file in source_files(path))
+    with progress_bar("tokenize", size, "B") as bar:
+        for text in read_texts(path, skipped, bar):
             if reason := why_unreadable(text.text, nlp):
                 skipped.add(reason, text.file, text.line)
             else:
@@ -57,18 +63,15 @@ def to_sentences(text: str, nlp: Language, lower: bool) -> Iterator[list[str]]:
     """spaCy's tokens of each sentence, without white space. `nlp` sets sentence borders."""
     with nlp.memory_zone():
         for sentence in nlp(text).sents:
-            yield [
-                token.lower_ if lower else token.text
-                for token in sentence
-                if not any(map(str.isspace, token.text))
-            ]
+            tokens = [token.lower_ if lower else token.text for token in sentence]
+            yield [token for token in tokens if not any(map(str.isspace, token))]
 
 
 def from_sessions(path: Path) -> Iterator[list[str]]:
-    """Lists of ids: JSONL with a list a line, or text with the ids of a line apart by white space.
+    """Lists of ids: JSONL with a list on each line, or text with ids separated by white space.
 
     Raises:
-        ValueError: "FILE:LINE: no session ...", for a line that is no list of ids without white space.
+        ValueError: "FILE:LINE: not a session ...", for a line that is not a list of ids.
     """
     for file in source_files(path, SESSION_SUFFIXES):
         for number, line in read_lines(file):
@@ -83,17 +86,23 @@ def _session(line: str, place: str) -> list[str]:
         items = json.loads(line)
     except ValueError:
         items = None
-    if not isinstance(items, list) or not all(
-        isinstance(item, str | int) and len(str(item).split()) == 1 for item in items
-    ):
+    if not isinstance(items, list) or not all(map(_is_id, items)):
         raise ValueError(
-            f'{place}: no session: each line should be a list of ids without white space, ["a12", "b7"]'
+            f"{place}: not a session: each line should be a list of ids without white space, "
+            'such as ["a12", "b7"]'
         )
     return [str(item) for item in items]
 
 
+def _is_id(item: object) -> bool:
+    return isinstance(item, str | int) and len(str(item).split()) == 1
+
+
 def from_gensim(nlp: Language, lower: bool) -> Iterator[list[str]]:
-    """Sentences of the corpora that gensim carries: news (Lee) and a Wikipedia dump of 206 pages. (Its wiki text is stemmed: of no use.)"""
+    """Sentences of texts bundled with gensim: news (Lee), and a Wikipedia dump of 206 pages.
+
+    (The words of gensim's other Wikipedia text are stemmed, so it is of no use here.)
+    """
     wikicorpus = need("gensim.corpora.wikicorpus", "vectors")
     datapath = need("gensim.test.utils", "vectors").datapath
     for _, line in read_lines(Path(datapath(NEWS))):

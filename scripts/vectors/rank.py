@@ -1,102 +1,110 @@
-"""Rank the members of a class against a term, and paint the ranking on a map of the world."""
+"""Rank the members of a class by nearness to a term, and colour a world map by such a ranking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from scripts.files import need
-from scripts.plots import COLOURS
 from scripts.reading import read_jsonl
-from scripts.vectors.neighbours import WordVectors, split_words
+from scripts.vectors.word_vectors import WordVectors, split_words
 
-DRAWN = 20  # members
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MAX_BARS = 20
+ISO_COLUMNS = ("id", "ISO_A3", "iso_a3", "ADM0_A3")  # where GeoJSON files keep ISO codes
 
 
-def rank(
+def rank_names(
     vectors: WordVectors, names: Mapping[str, Sequence[str]], term: str
 ) -> list[tuple[str, float]]:
     """Names and the cosine of their vectors with the term's, highest first.
 
     Args:
         vectors: to look words up in.
-        names: for each name the words that may stand for it, the first with a vector does; a name without any is left out.
-        term: a word, or several apart by commas, whose mean is meant.
+        names: for each name the words that may stand for it, of which the first with a vector
+            counts; a name without any is left out.
+        term: a word, or several (comma-separated), of which the mean counts.
 
     Raises:
         ValueError: "no vector for ..." for the term, or "none of the ... names ...".
     """
     direction = vectors.vectors(split_words(term)).mean(axis=0)
     direction = direction / ((direction @ direction) ** 0.5 or 1.0)
-    found = {
-        name: next((word for word in words if vectors.row(word) is not None), None)
-        for name, words in names.items()
-    }
-    known = {name: word for name, word in found.items() if word is not None}
+    words = {name: _first_known(vectors, forms) for name, forms in names.items()}
+    known = {name: word for name, word in words.items() if word is not None}
     if not known:
-        raise ValueError(f"none of the {len(names)} names has a vector in {vectors.path}")
+        raise ValueError(
+            f"none of the {len(names)} names has a vector in {vectors.path}: "
+            "give other names, or vectors of more words"
+        )
     cosines = vectors.vectors(list(known.values())) @ direction
     return sorted(zip(known, map(float, cosines)), key=lambda pair: -pair[1])
 
 
-def draw_ranking(ranking: Sequence[tuple[str, float]], term: str) -> Figure:
+def _first_known(vectors: WordVectors, words: Iterable[str]) -> str | None:
+    return next((word for word in words if vectors.row(word) is not None), None)
+
+
+def draw_ranking(ranking: Sequence[tuple[str, float]], term: str) -> "Figure":
     """Bars for the first names of a ranking."""
-    shown = ranking[:DRAWN]
-    figure, axes = plt.subplots(figsize=(7.5, 0.6 + 0.27 * len(shown)))
-    drawn = axes.barh(
-        [name for name, _ in shown], [cosine for _, cosine in shown], color=COLOURS[1]
-    )
-    axes.bar_label(drawn, fmt="%.2f", fontsize=9, padding=2)
+    from matplotlib import pyplot as plt
+
+    from scripts.plots import COLOURS
+
+    names, cosines = zip(*ranking[:MAX_BARS])
+    figure, axes = plt.subplots(figsize=(7.5, 0.6 + 0.27 * len(names)))
+    bars = axes.barh(names, cosines, color=COLOURS[1])
+    axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
     axes.invert_yaxis()
     axes.set_xlabel(f"cosine with {term!r}")
-    axes.set_title(f"the {len(shown)} of {len(ranking)} that are nearest to {term!r}", loc="left")
+    axes.set_title(f"the {len(names)} of {len(ranking)} that are nearest to {term!r}", loc="left")
     return figure
 
 
 def read_countries(path: Path) -> dict[str, list[str]]:
-    """For each ISO 3166 code of three letters the names of its country, the commonest first: JSONL with "iso", "text" and "aliases"."""
-    found = {}
+    """For each ISO 3166 code of three letters the names of its country, the commonest first.
+
+    The file is JSONL with "iso", "text" and, optionally, "aliases".
+
+    Raises:
+        ValueError: "FILE:LINE: not a country ...".
+    """
+    countries = {}
     for number, record in read_jsonl(path):
-        names = [
-            record.get("text"),
-            *(aliases if isinstance(aliases := record.get("aliases", []), list) else [None]),
-        ]
-        if not isinstance(record.get("iso"), str) or not all(
-            isinstance(name, str) for name in names
-        ):
-            raise ValueError(
-                f'{path}:{number}: no country: each line should be {{"text": "Norway", "iso": "NOR", "aliases": []}}'
-            )
-        found[record["iso"]] = names
-    return found
+        aliases = record.get("aliases", [])
+        names = [record.get("text"), *(aliases if isinstance(aliases, list) else [None])]
+        if not all(isinstance(name, str) for name in [record.get("iso"), *names]):
+            example = '{"text": "Norway", "iso": "NOR", "aliases": []}'
+            raise ValueError(f"{path}:{number}: not a country: each line should be {example}")
+        countries[record["iso"]] = names
+    return countries
 
 
 def read_world(path: Path) -> Any:
-    """Polygons of countries as a GeoDataFrame, its index their ISO codes: GeoJSON whose features have the code as id or as ISO_A3.
+    """Polygons of countries as a GeoDataFrame with their ISO codes as its index.
+
+    The file is GeoJSON whose features have the code as id or as ISO_A3.
 
     Raises:
-        ValueError: "... is not there ...", "... no map ...", "... no ISO codes ...".
+        ValueError: "... does not exist ...", "... not a map ...", "... no ISO codes ...".
     """
     geopandas = need("geopandas", "vectors")
     if not path.exists():
-        raise ValueError(
-            f"{path} is not there: python -m weasel run fetch . --vars.workflow vectors"
-        )
+        remedy = "run python -m weasel run fetch . --vars.workflow vectors"
+        raise ValueError(f"{path} does not exist: {remedy}")
     try:
         world = geopandas.read_file(path)
-    except Exception as error:  # pyogrio, GDAL and shapely each raise their own on damaged files
-        raise ValueError(f"{path}: no map that GeoPandas can read ({error})") from error
-    for column in ("id", "ISO_A3", "iso_a3", "ADM0_A3"):
+    # pyogrio, GDAL and shapely each raise their own on damaged files
+    except Exception as error:
+        raise ValueError(f"{path}: not a map that GeoPandas can read ({error})") from error
+    for column in ISO_COLUMNS:
         if column in world.columns and world[column].astype(str).str.fullmatch("[A-Z]{3}").any():
             return world.set_index(column)
-    raise ValueError(
-        f"{path}: no ISO codes of three letters: features need them as id or as ISO_A3"
-    )
+    raise ValueError(f"{path}: no ISO codes of three letters: features need them as id or ISO_A3")
 
 
-def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> Figure:
+def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> "Figure":
     """Countries, each in the colour of its cosine with the term; those without a vector in grey.
 
     Args:
@@ -107,9 +115,14 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> Figure:
     Raises:
         ValueError: "no country of the map ...".
     """
+    from matplotlib import pyplot as plt
+
     world = world.assign(cosine=world.index.map(cosines).astype(float))
-    if world["cosine"].isna().all():
-        raise ValueError("no country of the map has a vector")
+    n_known = int(world["cosine"].notna().sum())
+    if not n_known:
+        raise ValueError(
+            "no country of the map has a vector: name other countries by vars.vectors.countries"
+        )
     figure, axes = plt.subplots(figsize=(12, 6))
     world.plot(
         column="cosine",
@@ -122,8 +135,6 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> Figure:
         missing_kwds={"color": "#e6e6e6"},
     )
     axes.set_axis_off()
-    axes.set_title(
-        f"countries and {term!r}: {int(world['cosine'].notna().sum())} of {len(world)} have a vector",
-        loc="left",
-    )
+    title = f"countries and {term!r}: {n_known} of {len(world)} have a vector"
+    axes.set_title(title, loc="left")
     return figure
