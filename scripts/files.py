@@ -1,4 +1,7 @@
-"""Write files and folders whole or not at all, and turn bad input into one line on stderr."""
+"""Write files and folders whole or not at all, and turn bad input into one line on stderr.
+
+Every command imports this module, so it imports nothing that takes long.
+"""
 
 import hashlib
 import os
@@ -9,19 +12,23 @@ from contextlib import contextmanager
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
-
-import srsly
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from scripts.overrides import check_overrides
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command end with one line on stderr and exit code 1 where its input is bad (ValueError, OSError) or too large for memory."""
+    """Make a command end with one line on stderr and exit code 1 if its input is bad.
+
+    Bad input is a ValueError, an OSError, or input that is too large for memory. The vars on
+    weasel's command line are checked first.
+    """
 
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -36,7 +43,7 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def sibling(path: Path) -> Path:
-    """The temporary name beside a file or folder under which it is written before it takes its place."""
+    """The temporary name, in the same folder, under which a file or folder is first written."""
     return path.with_name(f".{path.name}.part")
 
 
@@ -50,7 +57,10 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of `path` when the block ends well: a kill at any moment leaves the old file or the new one."""
+    """A file to write that replaces `path` when the block ends without an error.
+
+    A kill at any moment leaves either the old file or the new one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = sibling(path)
     try:
@@ -73,36 +83,42 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Like `write_bytes`, for JSON with its keys in the given order."""
+    """Like `write_bytes`, for JSON; the order of keys is kept."""
+    import srsly
+
     write_text(path, srsly.json_dumps(data, indent=2) + "\n")
 
 
 def write_jsonl(path: Path, lines: Iterable[Any]) -> None:
     """Like `write_bytes`, for JSONL."""
+    import srsly
+
     write_text(path, "".join(srsly.json_dumps(line) + "\n" for line in lines))
 
 
 def check_new_folder(path: Path, marker: str = "") -> None:
-    """See that `new_folder` may take the place of what is there: to be called before long work.
+    """Check that `new_folder` may replace what is there. Call it before long work.
 
     Raises:
         ValueError: "... is a file ..." or "... holds other things ...".
     """
     if path.is_file():
-        raise ValueError(f"{path} is a file: give a folder, which will be made")
+        raise ValueError(f"{path} is a file: give a folder, which will be created")
     if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
         raise ValueError(
-            f"{path} holds other things than what is to be written: give another folder"
+            f"{path} holds other things, not output of this command: give another folder"
         )
 
 
 @contextmanager
 def new_folder(path: Path, marker: str = "") -> Iterator[Path]:
-    """A folder to fill that takes the place of `path` when the block ends well; else `path` stays as it was.
+    """A folder to fill that replaces `path` when the block ends without an error.
+
+    After an error `path` is as it was.
 
     Args:
         path: the folder.
-        marker: a file that is in each folder of this kind: a folder with other things in it is not replaced.
+        marker: a file that every folder of this kind has; a folder without it is not replaced.
 
     Raises:
         ValueError: as `check_new_folder` does.
@@ -120,9 +136,10 @@ def new_folder(path: Path, marker: str = "") -> Iterator[Path]:
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Move a folder to `path`, in place of the one that may be there.
+    """Move a folder to `path`, and delete the folder that was there.
 
-    A kill between the two renames leaves the old folder under `.NAME.old`; `restore_folder` brings it back.
+    A kill between the two renames leaves the old folder as `.NAME.old`; `restore_folder` brings it
+    back.
     """
     old = path.with_name(f".{path.name}.old")
     restore_folder(path)
@@ -140,11 +157,10 @@ def restore_folder(path: Path) -> None:
     remove(old)
 
 
-def split_paths(given: Iterable[str] | None) -> list[Path]:
-    """Paths that stand apart by commas, in one or more strings: how a var holds several. Empty ones don't count."""
-    return [
-        Path(name.strip()) for names in given or () for name in names.split(",") if name.strip()
-    ]
+def split_paths(values: Iterable[str] | None) -> list[Path]:
+    """Comma-separated paths, in one or more strings: how a var holds several. Skips empty ones."""
+    names = ",".join(values or ()).split(",")
+    return [Path(name.strip()) for name in names if name.strip()]
 
 
 def need(module: str, extra: str) -> Any:
@@ -157,9 +173,8 @@ def need(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError:
         package = module.split(".")[0]
-        raise ValueError(
-            f"{package} is not installed: pip install -r requirements-{extra}.txt -c constraints.txt"
-        ) from None
+        command = f"pip install -r requirements-{extra}.txt -c constraints.txt"
+        raise ValueError(f"{package} is not installed: {command}") from None
 
 
 def digest(data: bytes) -> str:
@@ -168,7 +183,7 @@ def digest(data: bytes) -> str:
 
 
 class _PlainLines:
-    """A stream for tqdm that is no terminal: each state of the bar becomes a line."""
+    """A stream for tqdm that is not a terminal: each state of the bar becomes a line."""
 
     def write(self, text: str) -> None:
         if text.strip():
@@ -179,18 +194,11 @@ class _PlainLines:
 
 
 def progress_bar(title: str, total: int | None, unit: str) -> "tqdm[Any]":
-    """A bar with rate and time left on a terminal, a plain line every ten seconds in a log."""
+    """A bar with rate and time left on a terminal, or a plain line every ten seconds in a log."""
+    from tqdm import tqdm
+
     scale = {"unit_scale": True, "unit_divisor": 1024 if unit == "B" else 1000}
     if sys.stderr.isatty():
         return tqdm(desc=title, total=total, unit=unit, leave=False, **scale)
-    return tqdm(
-        desc=title,
-        total=total,
-        unit=unit,
-        file=_PlainLines(),
-        mininterval=10,
-        delay=10,
-        ncols=80,
-        ascii=True,
-        **scale,
-    )
+    plain = {"file": _PlainLines(), "mininterval": 10, "delay": 10, "ncols": 80, "ascii": True}
+    return tqdm(desc=title, total=total, unit=unit, **plain, **scale)
