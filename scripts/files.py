@@ -105,9 +105,8 @@ def check_new_folder(path: Path, marker: str = "") -> None:
     if path.is_file():
         raise ValueError(f"{path} is a file: give a folder, which will be created")
     if marker and path.exists() and any(path.iterdir()) and not (path / marker).exists():
-        raise ValueError(
-            f"{path} holds other things, not output of this command: give another folder"
-        )
+        reason = "holds other things than what is to be written"
+        raise ValueError(f"{path} {reason}: give another folder")
 
 
 @contextmanager

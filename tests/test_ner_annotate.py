@@ -144,7 +144,7 @@ def test_kill_in_mid_annotate_is_continued(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    with pytest.raises(ValueError, match="is not finished: run ner-annotate"):
+    with pytest.raises(ValueError, match="is not finished: run the command"):
         finished_shards(out)
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*.spacy")}
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
