@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from rich.table import Table
 from scipy import sparse
@@ -15,6 +14,7 @@ from scripts import plots
 from scripts.files import need, progress_bar
 from scripts.movies.factors import Factors, measure, ranks, sample
 from scripts.movies.pairs import Pairs
+from scripts.plots import subplots
 from scripts.scores import console, percent
 
 WIDTHS = (8, 16, 32, 64, 128, 256, 512)  # of the SVD
@@ -176,7 +176,7 @@ def print_calibration(told: dict[str, float]) -> None:
 
 def draw(found: dict[str, Found]) -> Figure:
     """Recall@10 and MRR of each method, with intervals."""
-    figure, axes = plt.subplots(
+    figure, axes = subplots(
         1, 2, figsize=(9, 0.45 * len(found) + 1.3), sharey=True, layout="constrained"
     )
     names = [NAMES[name] for name in found]

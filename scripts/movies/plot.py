@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from scripts.files import need
 from scripts.movies.items import words_of
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
-from scripts.plots import PALETTE
+from scripts.plots import PALETTE, subplots
 
 MOST_DRAWN = 5_000  # items, those with the most links: t-SNE takes minutes for more
 FEWEST = 5
@@ -59,7 +58,7 @@ def draw(
     adjust_text = need("adjustText", "movies").adjust_text
     first, named = main_values(values)
     of_value = np.asarray(first)
-    figure, axes = plt.subplots(figsize=(11, 8))
+    figure, axes = subplots(figsize=(11, 8))
     for value, colour in (*zip(named, COLOURS), ("", OTHER)):
         some = places[of_value == value]
         if len(some):

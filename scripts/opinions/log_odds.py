@@ -199,13 +199,12 @@ def _cells(row: Row) -> list[str]:
 
 def draw(rows: Sequence[Row], top: int, path: Path) -> None:
     """Save a chart with a bar and its interval for each entity, most surely praised at the top."""
-    from matplotlib import pyplot as plt
-
     from scripts import plots
+    from scripts.plots import subplots
 
     shown = both_ends(rows, top)
     height = 0.28 * len(shown)
-    figure, axes = plt.subplots(figsize=(7.5, 1.4 + height))
+    figure, axes = subplots(figsize=(7.5, 1.4 + height))
     places = range(len(shown))
     colours = _colours()
     axes.barh(

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from scripts.files import need
-from scripts.plots import COLOURS
+from scripts.plots import COLOURS, subplots
 from scripts.questions.text import words
 
 MOST_SHOWN = 15  # tags
@@ -139,7 +138,7 @@ def print_summary(found: dict[str, Any]) -> None:
 
 def draw(questions: Any, answers: Any, found: dict[str, Any]) -> Figure:
     """Four panels: tags, questions by year with the share that was answered, scores, lengths in words."""
-    figure, ((tags, years), (scores, lengths)) = plt.subplots(
+    figure, ((tags, years), (scores, lengths)) = subplots(
         2, 2, figsize=(10.5, 7), layout="constrained"
     )
     names = list(found["most_used_tags"])

@@ -116,15 +116,15 @@ def describe(report: dict[str, Any]) -> list[str]:
 def draw(report: dict[str, Any], path: Path) -> None:
     """Save a heat map of the AUC of each pair; pairs that look the same are framed."""
     import numpy as np
-    from matplotlib import pyplot as plt
     from matplotlib.colors import LinearSegmentedColormap
 
     from scripts import plots
+    from scripts.plots import subplots
 
     names = [label for label in report["labels"] if label not in report["too_few"]]
     size = len(names)
     grid = np.full((size, size), np.nan)
-    figure, axes = plt.subplots(figsize=(2.6 + 0.75 * size, 1.6 + 0.6 * size))
+    figure, axes = subplots(figsize=(2.6 + 0.75 * size, 1.6 + 0.6 * size))
     for pair in report["pairs"]:
         row, column = sorted((names.index(pair["a"]), names.index(pair["b"])), reverse=True)
         grid[row, column] = pair["auc"]

@@ -209,11 +209,9 @@ def draw(
     metrics: dict[str, Any], pairs: Sequence[Pair], similarities: dict[str, list[float]]
 ) -> "Figure":
     """Similarity by score, a point for each pair: averaged vectors on the left, then trained."""
-    from matplotlib import pyplot as plt
+    from scripts.plots import COLOURS, subplots
 
-    from scripts.plots import COLOURS
-
-    figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
+    figure, panels = subplots(1, 2, figsize=(9, 3.8), sharey=True, layout="constrained")
     shift = np.random.default_rng(0).uniform(-0.02, 0.02, len(pairs))
     scores = np.array([pair.score for pair in pairs]) + shift
     for axes, name, colour in zip(panels, (AVERAGED, TRAINED), COLOURS):

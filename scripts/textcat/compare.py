@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from rich.table import Table
 
 from scripts import plots
+from scripts.plots import subplots
 from scripts.scores import console, percent
 
 BASELINE = "baseline"
@@ -96,7 +96,7 @@ def draw(rows: Mapping[str, Mapping[str, Any]], title: str) -> Figure:
     values = [100 * rows[name]["cats_macro_f"] for name in names]
     ends = 100 * np.asarray([rows[name]["cats_macro_f_interval"] for name in names])
     errors = np.abs(ends.T - np.asarray(values))
-    figure, axes = plt.subplots(figsize=(8, 0.5 * len(names) + 1.4))
+    figure, axes = subplots(figsize=(8, 0.5 * len(names) + 1.4))
     colours = [plots.COLOURS[0] if name == BASELINE else plots.COLOURS[1] for name in names]
     axes.barh(
         [NAMES.get(name, name) for name in names],

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from scripts import plots
+from scripts.plots import subplots
 from scripts.scores import console, percent
 from scripts.textcat import scores as scoring
 from scripts.textcat.scores import Gold, Scores
@@ -192,7 +192,7 @@ def print_report(name: str, metrics: dict[str, Any]) -> None:
 
 def draw(metrics: dict[str, Any], title: str) -> Figure:
     """How often a score is right, and what a threshold does."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     bins = metrics["calibration"]["bins"]
     left.plot(
         [0, 1], [0, 1], color=plots.COLOURS[0], linewidth=1, linestyle="--", label="as it should be"

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from scripts.keras_models import load_keras
+from scripts.plots import subplots
 from scripts.textgen.network import CHUNK, empty_states
 
 Floats = NDArray[np.float64]
@@ -204,7 +204,7 @@ def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> Figu
         (abreast := min(2, len(units))) * n_columns * 0.12,
         (down := -(-len(units) // abreast)) * (0.16 * n_rows + 0.34),
     )
-    figure, grid = plt.subplots(down, abreast, figsize=size, layout="constrained", squeeze=False)
+    figure, grid = subplots(down, abreast, figsize=size, layout="constrained", squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, unit in zip(grid.flat, units):

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from scripts.plots import COLOURS
+from scripts.plots import COLOURS, subplots
 from scripts.textgen.characters import Characters
 from scripts.textgen.ngrams import NGrams
 from scripts.textgen.sample import Model, compiles, generate
@@ -85,7 +84,7 @@ def score_functions(written: list[str], text: str) -> dict[str, Any]:
 
 def draw_log(log: Sequence[dict[str, Any]]) -> Figure:
     """Bits per character over minutes of training."""
-    figure, axes = plt.subplots(figsize=(7.5, 3.6))
+    figure, axes = subplots(figsize=(7.5, 3.6))
     minutes = [line["seconds"] / 60 for line in log]
     for key, label, colour in (
         ("train_bits", "training text", COLOURS[0]),

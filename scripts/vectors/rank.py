@@ -48,12 +48,10 @@ def _first_known(vectors: WordVectors, words: Iterable[str]) -> str | None:
 
 def draw_ranking(ranking: Sequence[tuple[str, float]], term: str) -> "Figure":
     """Bars for the first names of a ranking."""
-    from matplotlib import pyplot as plt
-
-    from scripts.plots import COLOURS
+    from scripts.plots import COLOURS, subplots
 
     names, cosines = zip(*ranking[:MAX_BARS])
-    figure, axes = plt.subplots(figsize=(7.5, 0.6 + 0.27 * len(names)))
+    figure, axes = subplots(figsize=(7.5, 0.6 + 0.27 * len(names)))
     bars = axes.barh(names, cosines, color=COLOURS[1])
     axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
     axes.invert_yaxis()
@@ -115,7 +113,7 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> "Figure":
     Raises:
         ValueError: "no country of the map ...".
     """
-    from matplotlib import pyplot as plt
+    from scripts.plots import subplots
 
     world = world.assign(cosine=world.index.map(cosines).astype(float))
     n_known = int(world["cosine"].notna().sum())
@@ -123,7 +121,7 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> "Figure":
         raise ValueError(
             "no country of the map has a vector: name other countries by vars.vectors.countries"
         )
-    figure, axes = plt.subplots(figsize=(12, 6))
+    figure, axes = subplots(figsize=(12, 6))
     world.plot(
         column="cosine",
         cmap="YlOrRd",
