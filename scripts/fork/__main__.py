@@ -55,10 +55,10 @@ def check_name(name: str) -> None:
 
 def new_names(project: Any, requested: list[str], kept: list[str], name: str) -> dict[str, str]:
     """New package names by old ones: NAME for the first noun that has one, NAME_NOUN for others."""
-    nouns = [noun for noun in dict.fromkeys(word.split("-")[0] for word in [*requested, *kept])]
+    nouns = [word.split("-")[0] for word in [*requested, *kept]]
     packages = [noun for noun in nouns if "name" in project["vars"].get(noun, {})]
     names = {}
-    for noun in packages:
+    for noun in dict.fromkeys(packages):
         names[project["vars"][noun]["name"]] = name if noun == packages[0] else f"{name}_{noun}"
     return names
 
@@ -70,13 +70,12 @@ def write_fork(folder: Path, project: Any, selection: Any, name: str) -> None:
     renamed = new_names(project, selection.requested, selection.nouns, name)
     plan = files.plan_fork(ROOT, project, selection, renamed)
     commands = [item for item in project["commands"] if item["name"] in selection.commands]
-    sources = files.source_files(plan, commands)
-    configs = {Path(dep) for item in commands for dep in item.get("deps", [])}
+    sources = files.source_files(plan, project, commands)
     kept = [*sources, *files.test_files(plan, sources), *files.kept_benchmarks(plan)]
-    kept += [ROOT / path for path in configs if path.parts[0] == "configs"]
+    kept += files.named_files(plan, project, commands, "configs/")
     kept += [ROOT / path for path in plan.relocated if (ROOT / path).is_file()]
     kept += [*(ROOT / ".github").rglob("*.yml"), ROOT / ".ci" / "run"]
-    for path in sorted({path for path in kept if path.is_file()}):
+    for path in sorted(set(filter(Path.is_file, kept))):
         files.copy(plan, path, folder)
     write_pages(plan, folder, name)
     write_settings(plan, folder)

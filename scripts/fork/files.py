@@ -4,12 +4,13 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from scripts.deps import imported_files
 from scripts.fork.markdown import filter_page
-from scripts.fork.selection import Selection
+from scripts.fork.selection import Selection, all_values
 from scripts.fork.words import dropped_words, first_word, replace_all
 
 TOP = ("LICENSE", "Makefile", "constraints.txt", "pyproject.toml", ".gitignore")
@@ -52,15 +53,22 @@ def asset_paths(project: Any, selection: Selection) -> dict[str, str]:
     return paths
 
 
-def source_files(plan: Plan, commands: Iterable[Any]) -> set[Path]:
+def named_files(plan: Plan, project: Any, commands: Iterable[Any], folder: str) -> list[Path]:
+    """The files of a folder that the scripts of commands or the values of kept vars name."""
+    words = " ".join(chain.from_iterable(command["script"] for command in commands)).split()
+    values = all_values(project["vars"])
+    words += [str(values[name]) for name in sorted(plan.selection.variables)]
+    return [plan.root / word for word in words if word.startswith(folder)]
+
+
+def source_files(plan: Plan, project: Any, commands: Iterable[Any]) -> set[Path]:
     """The files of scripts/ that a fork needs: of its nouns and tools, and what these import."""
     scripts = plan.root / "scripts"
     kept: set[Path] = set()
     for noun in (*plan.selection.nouns, *TOOLS):
         folder = scripts / noun
         kept |= set(folder.rglob("*.py")) if folder.is_dir() else {folder.with_suffix(".py")}
-    named = [word for command in commands for line in command["script"] for word in line.split()]
-    kept |= {plan.root / word for word in named if word.startswith("scripts/")}
+    kept |= set(named_files(plan, project, commands, "scripts/"))
     kept = {path for path in kept if path.is_file()}
     for path in sorted(kept):
         kept |= imported_files(path, plan.root)
@@ -109,7 +117,7 @@ def changed(plan: Plan, text: str) -> str:
 
 def images(pages: Iterable[str]) -> set[str]:
     """The pictures that pages show, as paths below docs/ (README.md: below the project)."""
-    return {found for page in pages for found in IMAGE.findall(page)}
+    return set(IMAGE.findall("\n".join(pages)))
 
 
 def plan_fork(root: Path, project: Any, selection: Selection, renamed: dict[str, str]) -> Plan:

@@ -3,6 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from scripts.fork.selection import ALL, Selection
@@ -106,16 +107,10 @@ def _if_any(head: str, lines: Sequence[str]) -> str:
 
 def _workflows(entry: str, selection: Selection) -> str:
     """The kept workflows as they are, and before them `all`: what the requested ones run, once."""
-    head, body = _head_and_body(entry)
-    written = dict(entries(body, 2))
-    steps = {
-        name: re.findall(r"[\w-]+", lines.partition(":")[2]) for name, lines in written.items()
-    }
-    first = steps[ALL]
-    for name in selection.workflows:
-        if "*" in written[name]:  # an alias of `all`
-            steps[name] = first[1:] if written[ALL].partition(":")[2].strip()[0] == "&" else first
-    order = dict.fromkeys(step for name in selection.workflows for step in steps[name])
+    head, _ = _head_and_body(entry)
+    workflows = parse_yaml(entry)["workflows"]
+    steps = {name: [str(step) for step in workflows[name]] for name in selection.workflows}
+    order = dict.fromkeys(chain.from_iterable(steps.values()))
     lines = [flow_line(ALL, list(order))]
     lines += [flow_line(name, steps[name]) for name in selection.workflows]
     return head + "".join(lines) + "\n"

@@ -95,7 +95,7 @@ def _add_with_needed(name: str, project: Mapping[str, Any], workflows: list[str]
 def needed_workflows(name: str, project: Mapping[str, Any]) -> list[str]:
     """The workflows that another needs: it runs a command of theirs, or reads what they make."""
     steps = project["workflows"][name]
-    values = _values(project["vars"])
+    values = all_values(project["vars"])
     nouns = [noun_of(step) for step in steps]
     for variable in sorted(used_variables(project, steps)):
         nouns += MADE_BY.findall(str(values[variable]))
@@ -105,7 +105,7 @@ def needed_workflows(name: str, project: Mapping[str, Any]) -> list[str]:
 
 def used_variables(project: Mapping[str, Any], commands: Iterable[str]) -> set[str]:
     """The vars that commands use, directly or through other vars."""
-    values = _values(project["vars"])
+    values = all_values(project["vars"])
     wanted = set(commands)
     texts = [str(command) for command in project["commands"] if command["name"] in wanted]
     used: set[str] = set()
@@ -122,12 +122,12 @@ def package_names(project: Mapping[str, Any], nouns: Iterable[str]) -> list[str]
     return [section["name"] for section in sections if "name" in section]
 
 
-def _values(variables: Mapping[str, Any], prefix: str = "vars") -> dict[str, Any]:
+def all_values(variables: Mapping[str, Any], prefix: str = "vars") -> dict[str, Any]:
     """The values of all vars by their whole names."""
     values: dict[str, Any] = {}
     for key, value in variables.items():
         name = f"{prefix}.{key}"
-        values |= _values(value, name) if isinstance(value, Mapping) else {name: value}
+        values |= all_values(value, name) if isinstance(value, Mapping) else {name: value}
     return values
 
 
