@@ -6,12 +6,15 @@ from scripts.reading import text_key
 
 
 def draw_split(text: str, seed: int, shares: dict[str, float]) -> str:
-    """The split that a text falls into: a number in [0, 1) made from the text and the seed, so that order does not matter.
+    """The split that a text is drawn into.
+
+    It depends on a number in [0, 1) that is a hash of the text and the seed, so that the order of
+    the texts does not matter.
 
     Args:
         text: the text.
-        seed: up to 16 digits.
-        shares: of each split but "train", which gets the rest.
+        seed: at most 16 digits.
+        shares: of each split except "train", which gets the rest.
     """
     hashed = hashlib.blake2b(text_key(text), digest_size=8, salt=str(seed).encode()).digest()
     number = int.from_bytes(hashed, "big") / 2**64

@@ -1,12 +1,13 @@
-"""Which tokens that no pattern matched may well be entities all the same.
+"""Tokens that no pattern matched and that may be entities all the same.
 
-Patterns name a part of the entities. To train with everything else as "O" teaches the model that the rest are none. A token
-that looks like a name is left unknown instead (spaCy's missing annotation, from which the NER learns nothing).
+Patterns name only some of the entities. Training with every other token as "O" teaches the model
+that the rest are not entities. A token that looks like a name is left unknown instead: spaCy calls
+that a missing annotation, and the NER learns nothing from it.
 """
 
 from spacy.tokens import Doc, Token
 
-ENDS_SENTENCE = frozenset('.!?:;>*-"“\n')
+SENTENCE_ENDS = frozenset('.!?:;>*-"“\n')
 
 
 def looks_like_name(token: Token) -> bool:
@@ -16,13 +17,12 @@ def looks_like_name(token: Token) -> bool:
         return True
     if not text[0].isupper() or len(text) == 1 or token.is_stop:
         return False
-    return token.i > 0 and token.nbor(-1).text[-1] not in ENDS_SENTENCE
+    return token.i > 0 and token.nbor(-1).text[-1] not in SENTENCE_ENDS
 
 
-def mark_doubtful(doc: Doc) -> int:
+def mask_ambiguous(doc: Doc) -> int:
     """Make the unmatched tokens of a Doc that look like names unknown. Returns how many."""
-    doubtful = [
-        doc[token.i : token.i + 1] for token in doc if not token.ent_type and looks_like_name(token)
-    ]
-    doc.set_ents(list(doc.ents), missing=doubtful, default="outside")
-    return len(doubtful)
+    ambiguous = [token for token in doc if not token.ent_type and looks_like_name(token)]
+    missing = [doc[token.i : token.i + 1] for token in ambiguous]
+    doc.set_ents(list(doc.ents), missing=missing, default="outside")
+    return len(missing)

@@ -1,4 +1,4 @@
-"""Entity scores: spaCy's own keys, and apart from them the entities that training had shown and those that it had not."""
+"""Entity scores: spaCy's keys, and the same for entities that training had or had not labelled."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,66 +10,80 @@ from spacy.training import Example
 
 from scripts.scores import RESAMPLES, middle, percent
 
+PRF = ("ents_p", "ents_r", "ents_f")
+Entity = tuple[str, int, int]  # label, first token, token after the last
+Entities = dict[Entity, str]  # the entities of a text, with the key of each one's text
+
 
 def entity_key(span: Span) -> str:
-    """What makes two mentions the same entity text: the text, with case and white space evened out."""
+    """What makes two mentions the same entity text: the text without case and extra white space."""
     return " ".join(span.text.casefold().split())
 
 
 def entity_texts(docs: Iterable[Doc]) -> set[str]:
     """The texts of all entities in some Docs, as `entity_key` gives them."""
-    return {entity_key(ent) for doc in docs for ent in doc.ents}
+    texts: set[str] = set()
+    for doc in docs:
+        texts.update(entity_key(ent) for ent in doc.ents)
+    return texts
 
 
 def score(examples: Sequence[Example], seen: set[str] | None = None) -> dict[str, Any]:
-    """Precision, recall and F of entities, by label too: the keys of `spacy evaluate`, as shares of 1.
+    """Precision, recall and F of entities, also by label, from 0 to 1: keys of `spacy evaluate`.
 
     Args:
         examples: predicted and gold Docs.
-        seen: entity texts of the training data; with it, "seen" and "unseen" hold the scores of either kind.
+        seen: entity texts of the training data. If given, "seen" and "unseen" hold the scores of
+            the entities with and without such a text.
 
     Returns:
-        ents_p, ents_r, ents_f (None where there is no gold entity), ents_per_type, ents_f_interval (95%, bootstrap
-        over texts), and seen and unseen where asked for.
+        ents_p, ents_r, ents_f (None if there is no gold entity), ents_per_type, ents_f_interval
+        (95%, bootstrap over texts), and seen and unseen if asked for.
     """
     scores: dict[str, Any] = get_ner_prf(examples)
     scores["ents_per_type"] = dict(sorted((scores["ents_per_type"] or {}).items()))
-    scores["ents_f_interval"] = _interval(examples)
+    pairs = [_entities(example) for example in examples]
+    scores["ents_f_interval"] = _interval(pairs)
     if seen is not None:
-        for name, wanted in (("seen", True), ("unseen", False)):
-            part = PRFScore()
-            for example in examples:
-                predicted, gold = _spans(example)
-                part.score_set(
-                    *(
-                        {span[:3] for span in spans if (span[3] in seen) == wanted}
-                        for spans in (predicted, gold)
-                    )
-                )
-            n_gold = part.tp + part.fn
-            values = (part.precision, part.recall, part.fscore) if n_gold else (None, None, None)
-            scores[name] = {**dict(zip(("ents_p", "ents_r", "ents_f"), values)), "entities": n_gold}
+        scores["seen"] = _partial_score(pairs, seen, True)
+        scores["unseen"] = _partial_score(pairs, seen, False)
     return scores
 
 
-def _spans(example: Example) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-    """(predicted, gold) spans of an example in gold tokens: (label, start, end, text)."""
+def _entities(example: Example) -> tuple[Entities, Entities]:
+    """The predicted and the gold entities of an example, in the tokens of the gold Doc."""
     aligned = example.get_aligned_spans_x2y(example.predicted.ents)
-    return tuple(
-        {(ent.label_, ent.start, ent.end, entity_key(ent)) for ent in ents}
-        for ents in (aligned, example.reference.ents)
-    )  # type: ignore[return-value]
+    return _by_position(aligned), _by_position(example.reference.ents)
 
 
-def _interval(examples: Sequence[Example]) -> list[float] | None:
+def _by_position(spans: Iterable[Span]) -> Entities:
+    return {(span.label_, span.start, span.end): entity_key(span) for span in spans}
+
+
+def _partial_score(
+    pairs: Sequence[tuple[Entities, Entities]], seen: set[str], wanted: bool
+) -> dict[str, Any]:
+    """The scores of the entities whose text is among the seen ones (wanted), or is not."""
+    prf = PRFScore()
+    for predicted, gold in pairs:
+        prf.score_set(_with_text(predicted, seen, wanted), _with_text(gold, seen, wanted))
+    n_gold = prf.tp + prf.fn
+    values = (prf.precision, prf.recall, prf.fscore) if n_gold else (None, None, None)
+    return {**dict(zip(PRF, values)), "entities": n_gold}
+
+
+def _with_text(entities: Entities, seen: set[str], wanted: bool) -> set[Entity]:
+    return {entity for entity, key in entities.items() if (key in seen) == wanted}
+
+
+def _interval(pairs: Sequence[tuple[Entities, Entities]]) -> list[float] | None:
     """The middle 95% of F over texts drawn again with replacement."""
-    counts = np.zeros((len(examples), 3))
-    for row, example in enumerate(examples):
-        predicted, gold = _spans(example)
-        counts[row] = len(predicted & gold), len(predicted), len(gold)
-    if not len(examples) or not counts[:, 2].any():
+    counts = np.zeros((len(pairs), 3))
+    for row, (predicted, gold) in enumerate(pairs):
+        counts[row] = len(predicted.keys() & gold.keys()), len(predicted), len(gold)
+    if not len(pairs) or not counts[:, 2].any():
         return None
-    draws = np.random.default_rng(0).integers(0, len(examples), (RESAMPLES, len(examples)))
+    draws = np.random.default_rng(0).integers(0, len(pairs), (RESAMPLES, len(pairs)))
     hits, n_predicted, n_gold = counts[draws].sum(axis=1).T
     f = 2 * hits / np.maximum(n_predicted + n_gold, 1)
     return middle(f)
@@ -84,21 +98,29 @@ def errors(example: Example) -> dict[str, list[Span]]:
     """The spans of one text that went wrong, by kind.
 
     Returns:
-        missed (gold spans with nothing predicted on them), spurious (predicted spans with nothing gold on them), boundary
-        (predicted spans that overlap gold with other borders) and label (same borders, other label).
+        missed (gold spans that no predicted span overlaps), spurious (predicted spans that no gold
+        span overlaps), boundary (predicted spans that overlap a gold one and have other borders)
+        and label (same borders, another label).
     """
     predicted = example.get_aligned_spans_x2y(example.predicted.ents)
     gold = example.reference.ents
-    found: dict[str, list[Span]] = {"missed": [], "spurious": [], "boundary": [], "label": []}
+    wrong: dict[str, list[Span]] = {"missed": [], "spurious": [], "boundary": [], "label": []}
     for span in predicted:
-        rivals = [ent for ent in gold if ent.start < span.end and span.start < ent.end]
-        if not rivals:
-            found["spurious"].append(span)
-        elif all((ent.start, ent.end) != (span.start, span.end) for ent in rivals):
-            found["boundary"].append(span)
-        elif all(ent.label != span.label for ent in rivals):
-            found["label"].append(span)
-    for ent in gold:
-        if not any(ent.start < span.end and span.start < ent.end for span in predicted):
-            found["missed"].append(ent)
-    return found
+        kind = _error_kind(span, _overlapping(span, gold))
+        if kind:
+            wrong[kind].append(span)
+    wrong["missed"] = [span for span in gold if not _overlapping(span, predicted)]
+    return wrong
+
+
+def _overlapping(span: Span, others: Iterable[Span]) -> list[Span]:
+    return [other for other in others if other.start < span.end and span.start < other.end]
+
+
+def _error_kind(span: Span, rivals: Sequence[Span]) -> str:
+    """What is wrong with a predicted span, given the gold spans that it overlaps; "" if nothing."""
+    if not rivals:
+        return "spurious"
+    if all((ent.start, ent.end) != (span.start, span.end) for ent in rivals):
+        return "boundary"
+    return "label" if all(ent.label != span.label for ent in rivals) else ""

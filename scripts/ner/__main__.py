@@ -5,33 +5,24 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import srsly
 import typer
-from spacy.tokens import DocBin
 
-from scripts.entities.patterns import read_patterns
-from scripts.files import one_line_errors, restore_folder, write_bytes, write_json, write_text
-from scripts.ner import annotate as annotating
-from scripts.ner import evaluate as evaluating
-from scripts.ner import pipeline as composing
-from scripts.ner import report as reporting
-from scripts.ner import split as splitting
-from scripts.ner import teach as teaching
-from scripts.ner.sources import read_sources
-from scripts.ner.terms import accepted, read_terms
-from scripts.options import MaskUnmatched
-from scripts.options import PhraseAttr as PhraseAttribute
-from scripts.pipelines import load_nlp
-from scripts.reading import read_docs
+from scripts.files import one_line_errors
+from scripts.ner.options import SHARD_TEXTS, TeacherFeatures, TrainOn, UseRuler
+from scripts.options import MaskUnmatched, PhraseAttr
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-TrainOn = Annotated[splitting.TrainOn, typer.Option(help="labels to train on")]
-PatternsFile = Annotated[Path, typer.Option(help="EntityRuler JSONL")]
-PhraseAttr = Annotated[PhraseAttribute, typer.Option(help="what phrases are compared by")]
 EMPTY = Path("assets/empty.jsonl")
+CorpusFolder = Annotated[Path, typer.Argument(help="folder that ner-split wrote")]
+TrainingFolder = Annotated[Path, typer.Argument(help="training folder")]
+PatternsFile = Annotated[Path, typer.Option(help="EntityRuler JSONL")]
+TrainOnOption = Annotated[TrainOn, typer.Option(help="labels to train on")]
+PhraseAttrOption = Annotated[
+    PhraseAttr, typer.Option(help="what phrases are compared by: ORTH (exact) or LOWER")
+]
 Base = Annotated[
-    str, typer.Option(help="language code, or a pipeline where patterns need its annotation")
+    str, typer.Option(help="language code, or a pipeline if patterns need its annotation")
 ]
 
 
@@ -45,30 +36,25 @@ def annotate(
     ],
     patterns: PatternsFile,
     base: Base = "en",
-    phrase_attr: PhraseAttr = "ORTH",
-    n_process: Annotated[int, typer.Option(help="processes; -1 for one a core")] = 1,
-    shard_texts: Annotated[
-        int, typer.Option(help="texts in a shard", min=1)
-    ] = annotating.SHARD_TEXTS,
+    phrase_attr: PhraseAttrOption = "ORTH",
+    n_process: Annotated[int, typer.Option(help="processes; -1 for one per core")] = 1,
+    shard_texts: Annotated[int, typer.Option(help="texts in a shard", min=1)] = SHARD_TEXTS,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad/--no-skip-bad", help="leave out bad lines and count them")
     ] = False,
-    train_on: TrainOn = "silver",
+    train_on: TrainOnOption = "silver",
 ) -> None:
-    """Match patterns in texts: DocBin shards with silver labels, and statistics."""
+    """Match the patterns in the texts: DocBin shards with silver labels, and statistics."""
+    from scripts.files import write_json
+    from scripts.ner.annotate import annotate_files
+    from scripts.ner.statistics import NO_PATTERNS, print_statistics
+
     if train_on == "labelled":
-        write_json(
-            stats,
-            {
-                "labels": {},
-                "patterns": [],
-                "note": "trained on hand labels alone: no patterns were matched",
-            },
-        )
         output.mkdir(parents=True, exist_ok=True)
+        write_json(stats, NO_PATTERNS)
         print("vars.ner.train_on is labelled: no patterns are matched")
         return
-    found = annotating.annotate_files(
+    results = annotate_files(
         texts,
         patterns,
         output,
@@ -78,108 +64,103 @@ def annotate(
         skip_bad=skip_bad,
         shard_texts=shard_texts,
     )
-    write_json(stats, found)
-    annotating.print_statistics(found, stats)
-    if not any(label["matches"] for label in found["labels"].values()):
+    write_json(stats, results)
+    print_statistics(results, stats)
+    if not any(label["matches"] for label in results["labels"].values()):
         raise ValueError(
-            f"no pattern matches any of the {found['texts']} texts: see {stats} for each pattern, and mend {patterns}"
+            f"no pattern matches any of the {results['texts']} texts: see {stats} for each "
+            f"pattern, and fix {patterns}"
         )
 
 
 @app.command()
 @one_line_errors
 def split(
-    silver: Annotated[Path, typer.Argument(help="folder that annotate filled")],
+    silver: Annotated[Path, typer.Argument(help="folder that ner-annotate wrote")],
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy, test.spacy")],
-    labelled: Annotated[Path, typer.Option(help="hand-labelled texts to train on")],
-    dev: Annotated[Path, typer.Option(help="hand-labelled texts to choose by")],
-    test: Annotated[Path, typer.Option(help="hand-labelled texts to score by")],
-    train_on: TrainOn = "silver",
+    labelled: Annotated[Path, typer.Option(help="hand-labelled texts for training")],
+    dev: Annotated[Path, typer.Option(help="hand-labelled texts for dev")],
+    test: Annotated[Path, typer.Option(help="hand-labelled texts for test")],
+    train_on: TrainOnOption = "silver",
     mask_unmatched: Annotated[
         MaskUnmatched, typer.Option(help="unmatched tokens to leave unknown in training")
     ] = "names",
     base: Base = "en",
     share: Annotated[
-        float, typer.Option(help="share of texts for dev and for test where there is no gold file")
+        float, typer.Option(help="share of texts for dev and test without hand-labelled texts")
     ] = 0.1,
     seed: Annotated[int, typer.Option(help="for the draw")] = 0,
 ) -> None:
-    """Split by text into train, dev and test; gold texts never train."""
-    done = splitting.split_corpus(
+    """Split by text into train, dev and test; dev and test texts are never trained on."""
+    from scripts.ner.split import print_summary, split_corpus
+
+    summary = split_corpus(
         silver,
         output,
         labelled=labelled,
         dev=dev,
         test=test,
         train_on=train_on,
-        doubt=mask_unmatched,
+        mask_unmatched=mask_unmatched,
         base=base,
         share=share,
         seed=seed,
     )
-    for name in ("train", "dev", "test"):
-        kind = (
-            done["train_on"] if name == "train" else "gold" if done[f"{name}_is_gold"] else "silver"
-        )
-        print(f"{name}: {done['texts'][name]} texts, {done['entities'][name]} entities ({kind})")
-    print(
-        f"{done['unknown_tokens_in_train']} unmatched tokens look like names: they are unknown in training, not O"
-    )
-    if done["gold_rejected"]:
-        print(
-            f"left out of the gold labels, see {output / 'misaligned.jsonl'}: {done['gold_rejected']}"
-        )
-    if not done["test_is_gold"]:
-        print(
-            "No gold file was given (vars.ner.test): scores will be against silver labels, which the patterns made."
-        )
+    print_summary(summary, output / "misaligned.jsonl")
 
 
 @app.command()
 @one_line_errors
 def teach(
-    corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
+    corpus: CorpusFolder,
     output: Annotated[Path, typer.Argument(help="folder for train/, dev.spacy and terms.jsonl")],
     teacher: Annotated[
-        teaching.Teach,
-        typer.Option(help="what the teacher looks at: words, encoder (words too), or none"),
+        TeacherFeatures,
+        typer.Option(help="what the teacher looks at: words, encoder (and words), or none"),
     ] = "words",
     terms: Annotated[Path, typer.Option(help="terms that you have accepted or rejected")] = EMPTY,
     sources: Annotated[
-        Path, typer.Option(help="sources of silver labels beside the patterns, with their weights")
+        Path, typer.Option(help="other sources of silver labels, with their weights")
     ] = EMPTY,
     encoder: Annotated[str, typer.Option(help="hub name or folder, for --teacher encoder")] = "",
     gpu_id: Annotated[int, typer.Option(help="for the encoder; -1 for the CPU")] = -1,
     base: Base = "en",
-    seed: Annotated[int, typer.Option(help="for the names that mentions are swapped for")] = 0,
+    seed: Annotated[int, typer.Option(help="for the names that replace mentions")] = 0,
 ) -> None:
-    """Let a teacher label what the patterns missed in the training texts."""
+    """Let a teacher relabel the corpus: it finds entities that the patterns missed."""
+    from scripts.ner.sources import read_sources
+    from scripts.ner.teach import make_features, teach_corpus
+    from scripts.ner.terms import read_terms
+    from scripts.pipelines import load_nlp
+
     nlp = load_nlp(base)
-    features = teaching.features_of(teacher, encoder, gpu_id)
-    done = teaching.teach_corpus(
-        corpus, output, nlp, features, read_terms(terms), read_sources(sources, nlp), seed
-    )
-    print(f"{done['entities_before']} silver entities before, {done['entities_after']} after")
-    print(f"{done['terms_found']} terms found: read them in {output / 'terms.jsonl'}")
+    features = make_features(teacher, encoder, gpu_id)
+    decisions, others = read_terms(terms), read_sources(sources, nlp)
+    summary = teach_corpus(corpus, output, nlp, features, decisions, others, seed)
+    print(f"{summary['entities_before']} silver entities before, {summary['entities_after']} after")
+    print(f"{summary['terms_found']} terms found: read them in {output / 'terms.jsonl'}")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 @one_line_errors
 def debug(
-    context: typer.Context, output: Annotated[Path, typer.Argument(help="file for what spaCy says")]
+    context: typer.Context, output: Annotated[Path, typer.Argument(help="file for its output")]
 ) -> None:
-    """Run `spacy debug data` with the arguments given after OUTPUT, print what it says, and keep it in a file."""
+    """Run `spacy debug data` with the arguments after OUTPUT; print and save its output."""
+    from scripts.files import write_text
+
     command = [sys.executable, "-m", "spacy", "debug", "data", *context.args, "--no-format"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(done.stdout)
-    if done.returncode and "Summary" not in done.stdout:
+    process = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(process.stdout)
+    if process.returncode and "Summary" not in process.stdout:
         raise ValueError("spacy debug data could not load the config or the corpus: see above")
-    if done.returncode:
+    if process.returncode:
         print(
-            "Warning: spacy debug data found an error in the corpus (see above): training goes on, do not expect much",
+            "Warning: spacy debug data found an error in the corpus (see above): training goes "
+            "on, but do not expect much",
             file=sys.stderr,
         )
-    write_text(output, done.stdout)
+    write_text(output, process.stdout)
 
 
 @app.command()
@@ -187,65 +168,83 @@ def debug(
 def assemble(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets model-best, log.jsonl and pipeline")],
-    relabelled: Annotated[Path, typer.Argument(help="folder that teach filled")],
+    relabelled: Annotated[Path, typer.Argument(help="folder that ner-teach wrote")],
     patterns: PatternsFile,
-    phrase_attr: PhraseAttr = "ORTH",
-    ruler: Annotated[
-        composing.UseRuler, typer.Option(help="what to put around the model")
-    ] = "auto",
-    train_on: TrainOn = "silver",
+    phrase_attr: PhraseAttrOption = "ORTH",
+    ruler: Annotated[UseRuler, typer.Option(help="what to put around the model")] = "auto",
+    train_on: TrainOnOption = "silver",
 ) -> None:
-    """Move a training into place and make the pipeline to package from it."""
-    wanted = read_patterns(patterns) if train_on != "labelled" else []
-    terms = accepted(read_terms(relabelled / "terms.jsonl"))
-    gold = srsly.read_json(relabelled / "teach.json")["dev_is_gold"]
-    dev = list(read_docs(relabelled / "dev.spacy", load_nlp("xx")))
-    choice = composing.compose(new, folder, dev, wanted, terms, phrase_attr, ruler, by_dev=gold)
+    """Move a training into place, and make the pipeline to package from it."""
+    import srsly
+
+    from scripts.entities.patterns import read_patterns
+    from scripts.ner.pipeline import TITLES, assemble_pipeline
+    from scripts.ner.terms import accepted, read_terms
+    from scripts.pipelines import load_nlp
+    from scripts.reading import read_docs
+
+    choice = assemble_pipeline(
+        new,
+        folder,
+        dev=list(read_docs(relabelled / "dev.spacy", load_nlp("xx"))),
+        patterns=[] if train_on == "labelled" else read_patterns(patterns),
+        terms=accepted(read_terms(relabelled / "terms.jsonl")),
+        phrase_attr=phrase_attr,
+        use_ruler=ruler,
+        by_dev=srsly.read_json(relabelled / "teach.json")["dev_is_gold"],
+    )
     for name, scores in choice["dev"].items():
-        print(f"F on dev, {composing.TITLES[name]}: {100 * scores['ents_f']:.1f}")
-    print(f"{folder / 'pipeline'}: {composing.TITLES[choice['ruler']]}")
+        print(f"F on dev, {TITLES[name]}: {100 * scores['ents_f']:.1f}")
+    print(f"{folder / 'pipeline'}: {TITLES[choice['ruler']]}")
 
 
 @app.command()
 @one_line_errors
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="training folder")],
-    corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
+    folder: TrainingFolder,
+    corpus: CorpusFolder,
     patterns: PatternsFile,
     base: Base = "en",
-    phrase_attr: PhraseAttr = "ORTH",
-    train_on: TrainOn = "silver",
+    phrase_attr: PhraseAttrOption = "ORTH",
+    train_on: TrainOnOption = "silver",
 ) -> None:
-    """Score the pipeline and the patterns alone on the test split."""
+    """Score the pipeline, compared with the patterns alone, on the test split."""
+    from spacy.tokens import DocBin
+
+    from scripts.entities.patterns import read_patterns
+    from scripts.files import restore_folder, write_bytes, write_json
+    from scripts.ner.annotate import Annotator
+    from scripts.ner.evaluate import draw, evaluate_pipeline, print_table
+    from scripts.pipelines import load_nlp
+
     restore_folder(folder / "pipeline")
-    annotator = (
-        None
-        if train_on == "labelled"
-        else annotating.Annotator(load_nlp(base), read_patterns(patterns), phrase_attr)
-    )
-    metrics, examples = evaluating.evaluate(
-        folder, corpus, annotator, srsly.read_json(corpus / "split.json")
-    )
-    evaluating.print_table(metrics)
-    evaluating.draw(metrics, folder / "scores.png")
-    write_bytes(
-        folder / "predictions.spacy",
-        DocBin(docs=[example.predicted for example in examples]).to_bytes(),
-    )
+    annotator = None
+    if train_on != "labelled":
+        annotator = Annotator(load_nlp(base), read_patterns(patterns), phrase_attr)
+    metrics, examples = evaluate_pipeline(folder, corpus, annotator)
+    print_table(metrics)
+    draw(metrics, folder / "scores.png")
+    predictions = DocBin(docs=[example.predicted for example in examples])
+    write_bytes(folder / "predictions.spacy", predictions.to_bytes())
     write_json(folder / "metrics.json", metrics)
 
 
 @app.command()
 @one_line_errors
 def report(
-    folder: Annotated[Path, typer.Argument(help="training folder")],
-    corpus: Annotated[Path, typer.Argument(help="folder that split filled")],
-    stats: Annotated[Path, typer.Argument(help="statistics that annotate wrote")],
+    folder: TrainingFolder,
+    corpus: CorpusFolder,
+    stats: Annotated[Path, typer.Argument(help="statistics that ner-annotate wrote")],
     title: Annotated[str, typer.Option(help="heading of the page")] = "ner",
 ) -> None:
     """Write report.html: scores, training curve, errors and pattern statistics on one page."""
+    import srsly
+
+    from scripts.files import write_text
+    from scripts.ner.report import render
+
     path = folder / "report.html"
-    write_text(path, reporting.render(folder, corpus, srsly.read_json(stats), title))
+    write_text(path, render(folder, corpus, srsly.read_json(stats), title))
     print(f"Look at {path}")
 
 

@@ -1,7 +1,7 @@
-"""What a teacher knows of each token: the words around it, hashed, or what a frozen pretrained encoder makes of them."""
+"""What a teacher looks at: the words around a token, hashed, or the vectors of a frozen encoder."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -10,70 +10,108 @@ from spacy.tokens import Doc
 
 from scripts.files import need, progress_bar
 
-N_HASHED = 2**18
-REACH = 3  # tokens on each side
-REMEMBERED = 200_000  # tokens whose features an encoder keeps in memory
-_KIND = -1  # not an attribute of spaCy: title case, punctuation, stop word and number at once
-_ATTRS: list[int | str] = [SHAPE, LOWER, SUFFIX, PREFIX, IS_TITLE, IS_PUNCT, IS_STOP, LIKE_NUM]
-# (attribute, offsets, weight, whether the offset counts)
-_TEMPLATES = (
-    (SHAPE, range(-REACH, REACH + 1), 1.0, True),
-    (LOWER, range(-REACH, REACH + 1), 1.0, True),
-    (LOWER, range(-REACH, REACH + 1), 0.3, False),
-    (SUFFIX, range(-2, 3), 0.5, True),
-    (PREFIX, (0,), 0.5, True),
-    (_KIND, (-1, 0, 1), 1.0, True),
+HASH_BITS = 18
+N_HASHED = 2**HASH_BITS
+WINDOW = range(-3, 4)  # the tokens around a token, by their offset
+CACHE_SIZE = 200_000  # tokens whose vectors an encoder keeps in memory
+MAX_WINDOW = 200  # word pieces that an encoder reads at once
+BATCH_SIZE = 16  # windows
+KIND = -1  # not an attribute of spaCy: title case, punctuation, stop word and number in one
+
+
+class Template(NamedTuple):
+    """One kind of features.
+
+    Args:
+        attr: what is looked at.
+        offsets: of the tokens that are looked at.
+        weight: value of the features.
+        ordered: whether the same word at another offset is another feature.
+    """
+
+    attr: int
+    offsets: Sequence[int]
+    weight: float
+    ordered: bool = True
+
+
+TEMPLATES = (
+    Template(SHAPE, WINDOW, 1.0),
+    Template(LOWER, WINDOW, 1.0),
+    Template(LOWER, WINDOW, 0.3, ordered=False),
+    Template(SUFFIX, range(-2, 3), 0.5),
+    Template(PREFIX, (0,), 0.5),
+    Template(KIND, (-1, 0, 1), 1.0),
 )
 
 
 def word_features(docs: Sequence[Doc]) -> csr_matrix:
     """Shapes, words, suffixes and kinds of each token and its neighbours, as hashed features.
 
-    The hashing trick (Weinberger et al. 2009) on spaCy's own 64-bit keys of strings: no table of words to keep.
+    The hashing trick (Weinberger et al. 2009) on spaCy's 64-bit keys of strings: no vocabulary has
+    to be kept.
 
     Returns:
         (n_tokens, N_HASHED), the tokens of the Docs one after the other.
     """
-    values = np.concatenate([doc.to_array(_ATTRS) for doc in docs]).astype("uint64")
-    columns = {attr: values[:, number] for number, attr in enumerate(_ATTRS[:4])}
-    columns[_KIND] = 1 + values[:, 4] + 2 * values[:, 5] + 4 * values[:, 6] + 8 * values[:, 7]
-    owner = np.repeat(np.arange(len(docs)), [len(doc) for doc in docs])
-    places = np.arange(len(owner))
-    found, weights = [], []
-    for number, (attr, offsets, weight, placed) in enumerate(_TEMPLATES):
-        for offset in offsets:
-            there = np.clip(places + offset, 0, len(owner) - 1)
-            inside = (places + offset == there) & (owner[there] == owner)
-            key = np.uint64(1000 * number + (offset + REACH if placed else 500))
-            found.append(_hash(np.where(inside, columns[attr][there], 0), key))
-            weights.append(weight)
-    indices = np.stack(found, axis=1)
-    data = np.tile(np.array(weights, dtype="f4"), len(owner))
-    matrix = csr_matrix(
-        (data, indices.ravel(), np.arange(len(owner) + 1) * indices.shape[1]),
-        shape=(len(owner), N_HASHED),
-    )
+    values = _attributes(docs)
+    lengths = [len(doc) for doc in docs]
+    doc_numbers = np.repeat(np.arange(len(docs)), lengths)
+    tokens = np.arange(len(doc_numbers))
+    columns, weights = [], []
+    for number, template in enumerate(TEMPLATES):
+        for offset in template.offsets:
+            neighbours = np.clip(tokens + offset, 0, len(tokens) - 1)
+            same_doc = doc_numbers[neighbours] == doc_numbers
+            inside = (tokens + offset == neighbours) & same_doc
+            place = offset - WINDOW[0] if template.ordered else 500
+            seen = np.where(inside, values[template.attr][neighbours], 0)
+            columns.append(_hash(seen, np.uint64(1000 * number + place)))
+            weights.append(template.weight)
+    indices = np.stack(columns, axis=1)
+    data = np.tile(np.array(weights, dtype="f4"), len(tokens))
+    starts = np.arange(len(tokens) + 1) * indices.shape[1]
+    matrix = csr_matrix((data, indices.ravel(), starts), shape=(len(tokens), N_HASHED))
     matrix.sum_duplicates()
     return matrix
 
 
+def _attributes(docs: Sequence[Doc]) -> dict[int, np.ndarray]:
+    """(n_tokens,) of each attribute that the templates look at."""
+    attrs: list[int | str] = [SHAPE, LOWER, SUFFIX, PREFIX, IS_TITLE, IS_PUNCT, IS_STOP, LIKE_NUM]
+    values = np.concatenate([doc.to_array(attrs) for doc in docs]).astype("uint64").T
+    shape, lower, suffix, prefix, title, punct, stop, number = values
+    kind = 1 + title + 2 * punct + 4 * stop + 8 * number
+    return {SHAPE: shape, LOWER: lower, SUFFIX: suffix, PREFIX: prefix, KIND: kind}
+
+
 def _hash(values: np.ndarray, key: np.uint64) -> np.ndarray:
-    """(n_tokens,) keys of strings -> (n_tokens,) columns. The multiplication wraps around, as it should (Fibonacci hashing)."""
+    """(n_tokens,) keys of strings -> (n_tokens,) columns.
+
+    The multiplication overflows on purpose (Fibonacci hashing).
+    """
     salt = np.uint64(int(key) * 0x9E3779B97F4A7C15 % 2**64)
     mixed = (values ^ salt) * np.uint64(0xD6E8FEB86659FD93)
     mixed ^= mixed >> np.uint64(32)
-    return ((mixed * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(64 - 18)).astype("int32")
+    return ((mixed * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(64 - HASH_BITS)).astype("int32")
+
+
+class Window(NamedTuple):
+    """The word pieces that an encoder reads at once, and the token that each belongs to."""
+
+    pieces: list[int]
+    tokens: np.ndarray
 
 
 class Encoder:
-    """Features of a frozen pretrained encoder: two of its middle layers, which know names better than the last one.
+    """Vectors of two middle layers of a frozen encoder, which know names better than the last one.
 
     Args:
         name: a hub name or a local folder.
         gpu_id: -1 for the CPU.
 
     Raises:
-        ValueError: "no encoder called ...", or "... pip install -r requirements-transformers.txt ...".
+        ValueError: "no encoder called ...", or "... pip install -r requirements-transformers.txt".
     """
 
     def __init__(self, name: str, gpu_id: int = -1) -> None:
@@ -83,8 +121,7 @@ class Encoder:
         try:
             config = transformers.AutoConfig.from_pretrained(name)
             depth = max(1, round(2 * config.num_hidden_layers / 3))
-            self.layers = (max(1, depth // 2), depth)
-            config.num_hidden_layers = depth  # nothing is asked of the layers above
+            config.num_hidden_layers = depth  # the layers above are not needed
             self.model = transformers.AutoModel.from_pretrained(name, config=config).eval()
             self.tokenizer = transformers.AutoTokenizer.from_pretrained(
                 name, use_fast=True, add_prefix_space=True
@@ -92,66 +129,75 @@ class Encoder:
         except (OSError, ValueError) as error:
             reason = str(error).split("\n")[0]
             raise ValueError(
-                f"no encoder called {name!r}: give a hub name or a folder by vars.ner.encoder ({reason})"
+                f"no encoder called {name!r}: set vars.ner.encoder to a hub name or a folder "
+                f"({reason})"
             ) from None
+        self.layers = (max(1, depth // 2), depth)
         unknown = self.tokenizer.unk_token_id
         self.n_before = self.tokenizer.build_inputs_with_special_tokens([unknown]).index(unknown)
         self.device = f"cuda:{gpu_id}" if gpu_id >= 0 else "cpu"
         self.model.to(self.device)
-        self._known: dict[
-            str, np.ndarray
-        ] = {}  # by text: a teacher asks for the same texts when it learns and when it judges
-        self.window = min(200, config.max_position_embeddings - 8)
+        self.window = min(MAX_WINDOW, config.max_position_embeddings - 8)
+        # By text: a teacher asks for the same texts when it learns and when it judges.
+        self._cache: dict[str, np.ndarray] = {}
 
     def __call__(self, docs: Sequence[Doc]) -> np.ndarray:
-        """(n_tokens, 2 * width) features, the tokens of the Docs one after the other; zeros for white space."""
-        new = [doc for doc in docs if doc.text not in self._known]
-        made = dict(zip((doc.text for doc in new), self._features(new))) if new else {}
-        if sum(map(len, self._known.values())) < REMEMBERED:
-            self._known |= made
-        return np.concatenate(
-            [made[doc.text] if doc.text in made else self._known[doc.text] for doc in docs]
-        ).astype("f4")
+        """(n_tokens, 2 * width), the tokens of the Docs one after the other; 0 for white space."""
+        new = [doc for doc in docs if doc.text not in self._cache]
+        vectors = dict(zip((doc.text for doc in new), self._encode_docs(new))) if new else {}
+        if sum(map(len, self._cache.values())) < CACHE_SIZE:
+            self._cache |= vectors
+        known = self._cache | vectors
+        return np.concatenate([known[doc.text] for doc in docs]).astype("f4")
 
-    def _features(self, docs: Sequence[Doc]) -> list[np.ndarray]:
-        """(n_tokens, 2 * width) for each Doc. A long text is read in windows that overlap by a quarter; a token in two gets their mean."""
+    def _encode_docs(self, docs: Sequence[Doc]) -> list[np.ndarray]:
+        """(n_tokens, 2 * width) for each Doc. A token in several windows gets the mean of them."""
         ends = np.cumsum([len(doc) for doc in docs])
-        jobs: list[tuple[list[int], np.ndarray]] = []
+        windows: list[Window] = []
         for doc, end in zip(docs, ends):
-            pieces = self.tokenizer(
-                [token.text for token in doc],
-                is_split_into_words=True,
-                add_special_tokens=False,
-                verbose=False,
-            )
-            ids, rows = (
-                pieces["input_ids"],
-                np.array(pieces.word_ids(), dtype="int64") + end - len(doc),
-            )
-            for start in range(
-                0, max(1, len(ids) - self.window // 4), self.window - self.window // 4
-            ):
-                jobs.append((ids[start : start + self.window], rows[start : start + self.window]))
-        features = np.zeros(
-            (ends[-1], len(self.layers) * self.model.config.hidden_size), dtype="f4"
-        )
+            windows += self._windows(doc, end - len(doc))
+        windows.sort(key=lambda window: len(window.pieces))
+        width = len(self.layers) * self.model.config.hidden_size
+        sums = np.zeros((ends[-1], width), dtype="f4")
         times = np.zeros((ends[-1], 1), dtype="f4")
-        jobs.sort(key=lambda job: len(job[0]))
-        with progress_bar("encode", len(features), " tokens") as bar:
-            for start in range(0, len(jobs), 16):
-                lot = jobs[start : start + 16]
-                for (_, rows), vectors in zip(lot, self._encode([ids for ids, _ in lot])):
-                    np.add.at(features, rows, vectors)
-                    np.add.at(times, rows, 1)
-                    bar.update(len(np.unique(rows)))
-        return np.split((features / np.maximum(times, 1)).astype("f2"), ends[:-1])
+        with progress_bar("encode", len(sums), " tokens") as bar:
+            for start in range(0, len(windows), BATCH_SIZE):
+                batch = windows[start : start + BATCH_SIZE]
+                for window, vectors in zip(batch, self._encode_windows(batch)):
+                    np.add.at(sums, window.tokens, vectors)
+                    np.add.at(times, window.tokens, 1)
+                    bar.update(len(np.unique(window.tokens)))
+        return np.split((sums / np.maximum(times, 1)).astype("f2"), ends[:-1])
 
-    def _encode(self, lot: list[list[int]]) -> Any:
-        """Piece ids of some windows -> (n_pieces, 2 * width) for each."""
-        rows = [self.tokenizer.build_inputs_with_special_tokens(ids) for ids in lot]
-        first = self.n_before
+    def _windows(self, doc: Doc, first: int) -> Iterator[Window]:
+        """The word pieces of a Doc, in windows that overlap by a quarter.
+
+        Args:
+            doc: the text.
+            first: the number of its first token among those of all Docs.
+        """
+        pieces = self.tokenizer(
+            [token.text for token in doc],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            verbose=False,
+        )
+        ids = pieces["input_ids"]
+        tokens = np.array(pieces.word_ids(), dtype="int64") + first
+        overlap = self.window // 4
+        for start in range(0, max(1, len(ids) - overlap), self.window - overlap):
+            end = start + self.window
+            yield Window(ids[start:end], tokens[start:end])
+
+    def _encode_windows(self, windows: Sequence[Window]) -> list[np.ndarray]:
+        """(n_pieces, 2 * width) for each window."""
+        rows = [self.tokenizer.build_inputs_with_special_tokens(item.pieces) for item in windows]
         batch = self.tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self.device)
         with self.torch.no_grad():
             states = self.model(**batch, output_hidden_states=True).hidden_states
-        both = self.torch.cat([states[layer] for layer in self.layers], dim=-1).cpu().numpy()
-        return [both[row, first : first + len(ids)] for row, ids in enumerate(lot)]
+        layers = [states[layer] for layer in self.layers]
+        vectors: Any = self.torch.cat(layers, dim=-1).cpu().numpy()
+        first = self.n_before
+        return [
+            vectors[row, first : first + len(window.pieces)] for row, window in enumerate(windows)
+        ]

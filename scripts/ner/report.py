@@ -1,5 +1,6 @@
-"""One self-contained page about a training: scores, curve, errors as displaCy draws them, pattern statistics."""
+"""One self-contained page about a training: scores, curve, errors, pattern statistics."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ from spacy import displacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts import pages, plots
-from scripts.entities.scores import errors
-from scripts.ner.evaluate import rows
+from scripts import pages
+from scripts.entities.scores import PRF, errors
+from scripts.ner.evaluate import systems
 from scripts.reading import read_docs
 
 COLOURS = {
@@ -23,82 +24,102 @@ COLOURS = {
 }
 MEANING = {
     "missed": "hand label that the pipeline did not find",
-    "spurious": "found, but no hand label is there",
+    "spurious": "found, but there is no hand label",
     "boundary": "found with other borders",
     "label": "found under another label",
 }
-MOST_ERRORS = 100
+MAX_ERRORS = 100  # texts with errors on the page
+Errors = dict[str, list[Span]]  # by kind
 
 
 def render(folder: Path, corpus: Path, stats: dict[str, Any], title: str) -> str:
-    """The page as HTML; the training curve is saved beside it as curve.png too.
+    """The page as HTML. The training curve is also saved as curve.png.
 
     Args:
-        folder: training folder with metrics.json, log.jsonl and predictions.spacy.
-        corpus: the folder that ner-split filled.
-        stats: what ner-annotate found.
+        folder: training folder with metrics.json, log.jsonl, scores.png and predictions.spacy.
+        corpus: the folder that ner-split wrote.
+        stats: the statistics that ner-annotate wrote.
         title: heading of the page.
     """
     metrics = srsly.read_json(folder / "metrics.json")
-    log = list(srsly.read_jsonl(folder / "log.jsonl"))
-    nlp = spacy.blank("xx")
-    pairs = zip(read_docs(folder / "predictions.spacy", nlp), read_docs(corpus / "test.spacy", nlp))
-    examples = [Example(predicted, reference) for predicted, reference in pairs]
-    wrong = [(example, kinds) for example in examples if any((kinds := errors(example)).values())]
-    counts = {kind: sum(len(kinds[kind]) for _, kinds in wrong) for kind in MEANING}
-    figure = plots.training_curve(log, "ner", ("ents_p", "ents_r", "ents_f"))
-    plots.save(figure, folder / "curve.png")
+    draw_curve(folder / "log.jsonl", folder / "curve.png")
+    wrong = _texts_with_errors(folder / "predictions.spacy", corpus / "test.spacy")
+    shown = wrong[:MAX_ERRORS]
     return pages.render(
         Path(__file__).with_name("report.html.jinja"),
         title=title,
         metrics=metrics,
-        systems=rows(metrics),
+        systems=systems(metrics),
         split=srsly.read_json(corpus / "split.json"),
         stats=stats,
         curve=pages.embed(folder / "curve.png"),
         bars=pages.embed(folder / "scores.png"),
-        errors=[
-            (_draw_predicted(example, kinds), _draw_gold(example, kinds))
-            for example, kinds in wrong[:MOST_ERRORS]
-        ],
+        errors=[(_draw_predicted(*pair), _draw_gold(*pair)) for pair in shown],
         n_wrong=len(wrong),
-        n_shown=min(len(wrong), MOST_ERRORS),
-        counts=counts,
+        n_shown=len(shown),
+        counts=_counts(wrong),
         colours=COLOURS,
         meaning=MEANING,
     )
 
 
-def _draw_predicted(example: Example, kinds: dict[str, list[Span]]) -> str:
-    wrong = {
-        (span.start, span.end): kind
-        for kind in ("spurious", "boundary", "label")
-        for span in kinds[kind]
-    }
+def draw_curve(log: Path, path: Path) -> None:
+    """Save the training curve of a log of `spacy train`."""
+    from scripts import plots
+
+    plots.save(plots.training_curve(list(srsly.read_jsonl(log)), "ner", PRF), path)
+
+
+def _texts_with_errors(predictions: Path, test: Path) -> list[tuple[Example, Errors]]:
+    nlp = spacy.blank("xx")
+    wrong = []
+    for predicted, reference in zip(read_docs(predictions, nlp), read_docs(test, nlp)):
+        example = Example(predicted, reference)
+        kinds = errors(example)
+        if any(kinds.values()):
+            wrong.append((example, kinds))
+    return wrong
+
+
+def _counts(wrong: Iterable[tuple[Example, Errors]]) -> dict[str, int]:
+    """The number of errors of each kind."""
+    counts = dict.fromkeys(MEANING, 0)
+    for _, kinds in wrong:
+        for kind in counts:
+            counts[kind] += len(kinds[kind])
+    return counts
+
+
+def _draw_predicted(example: Example, kinds: Errors) -> str:
     spans = example.get_aligned_spans_x2y(example.predicted.ents)
-    return _draw(
-        example.reference, [(span, wrong.get((span.start, span.end), "right")) for span in spans]
-    )
+    return _draw(example.reference, spans, kinds, ("spurious", "boundary", "label"))
 
 
-def _draw_gold(example: Example, kinds: dict[str, list[Span]]) -> str:
-    missed = {(span.start, span.end) for span in kinds["missed"]}
-    return _draw(
-        example.reference,
-        [
-            (span, "missed" if (span.start, span.end) in missed else "right")
-            for span in example.reference.ents
-        ],
-    )
+def _draw_gold(example: Example, kinds: Errors) -> str:
+    return _draw(example.reference, example.reference.ents, kinds, ("missed",))
 
 
-def _draw(doc: Doc, spans: list[tuple[Span, str]]) -> str:
-    several = len({span.label_ for span, _ in spans}) > 1
-    ents = []
-    for span, kind in spans:
+def _draw(doc: Doc, spans: Iterable[Span], kinds: Errors, shown: Iterable[str]) -> str:
+    """A text with spans, each in the colour of its kind of error.
+
+    Args:
+        doc: the text.
+        spans: the entities to draw.
+        kinds: the wrong ones, by kind.
+        shown: the kinds that are shown; all else is right.
+    """
+    spans = list(spans)
+    wrong: dict[tuple[int, int], str] = {}
+    for kind in shown:
+        wrong.update({(span.start, span.end): kind for span in kinds[kind]})
+    several = len({span.label_ for span in spans}) > 1
+    ents: list[dict[str, Any]] = []
+    colours: dict[str, str] = {}
+    for span in spans:
+        kind = wrong.get((span.start, span.end), "right")
         label = f"{span.label_} {kind}" if several or kind == "label" else kind
         ents.append({"start": span.start_char, "end": span.end_char, "label": label})
-    colours = {ent["label"]: COLOURS[str(ent["label"]).split()[-1]] for ent in ents}
+        colours[label] = COLOURS[kind]
     return displacy.render(
         {"text": doc.text, "ents": ents, "title": None},
         style="ent",

@@ -1,180 +1,248 @@
-"""A teacher that reads between the patterns: what it finds becomes silver labels.
+"""A teacher that finds entities which no pattern matched: what it finds becomes silver labels.
 
-Patterns name a part of the entities. A linear classifier of tokens learns from them what an entity looks like and in which
-words it stands; copies of the mentions under other names make it look at the words around. Each text is judged by classifiers
-that have not seen it (cross-fitting), so that a name which the patterns missed is not held against itself. The pipeline then
-trains on what the teacher found: nothing of the teacher has to be shipped.
+Patterns name only some of the entities. A linear classifier of tokens learns from these what an
+entity looks like and between which words it occurs. Copies of the texts with the mentions replaced
+make it look at the words around them. Each text is judged by classifiers that have not seen it
+(cross-fitting), because there a name that the patterns missed counts as "O". The pipeline is then
+trained on what the teacher found, so that nothing of the teacher has to be shipped.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import issparse, vstack
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 from spacy.tokens import Doc, Span, Token
 
-from scripts.components.training import invent, replace_mentions
+from scripts.components.training import replace_mentions, word_like
 from scripts.files import progress_bar
 from scripts.reading import text_key
 
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
 Featurize = Callable[[Sequence[Doc]], Any]  # Docs -> (n_tokens, n_features), sparse or dense
 
-FOLDS = 4
-ENOUGH = 40  # texts with entities: with fewer, a teacher sees entities everywhere
-COPIES = 4  # of each text with a mention, under other names
-HAND_WEIGHT = (
-    5  # of a hand-labelled text beside a silver one, for teacher and training: its "O" is true
-)
-MOST_TOKENS = 200_000  # to fit on: more make the teacher slower, hardly better
-# Most entities are unlabelled, which pulls the probabilities down, by how much depends on the patterns. So they are compared with what
-# the classifiers say of mentions under names that they have never seen (after Elkan and Noto, 2008).
-SURE = 0.7  # a token with this share of that begins an entity
-LIKELY = 0.17  # next to an entity, a token with this share of that belongs to it
+N_FOLDS = 4
+MIN_TEXTS = 40  # texts with entities: with fewer, a teacher sees entities everywhere
+N_COPIES = 4  # copies of each text with a mention, under other names
+HAND_WEIGHT = 5  # weight of a hand-labelled text, if that of a silver one is 1: its "O" is true
+MAX_TOKENS = 200_000  # tokens to learn from: more make the teacher slower and hardly better
+# Most entities have no label, which lowers the probabilities, by how much depends on the patterns.
+# So the thresholds are shares of the probability that mentions get under names which the
+# classifiers have never seen (after Elkan and Noto, 2008).
+ENTITY_THRESHOLD = 0.7  # a token with this share begins an entity
+NEIGHBOUR_THRESHOLD = 0.17  # a token next to an entity with this share belongs to it
 STRENGTH = {"words": 0.2, "encoder": 0.002}  # inverse of the regularisation (C of scikit-learn)
 
 
 @dataclass
-class Teacher:
-    """Classifiers of tokens, for each kind of features and each fold of the texts.
+class _Tokens:
+    """The tokens to learn from, those of all Docs one after the other; arrays are (n_tokens,).
 
     Args:
-        features: what turns Docs into features, by name (words, encoder). Their probabilities are averaged.
-        seed: for the names that mentions are swapped for.
+        docs: the texts themselves.
+        copies: the texts under other names.
+        labels: "O" outside entities, "" if unknown.
+        folds: of the token's text.
+        weights: of the token in the loss.
+    """
+
+    docs: Sequence[Doc]
+    copies: Sequence[Doc]
+    labels: np.ndarray
+    folds: np.ndarray
+    weights: np.ndarray
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """(n_tokens,) whether the label is known."""
+        return self.labels != ""
+
+    @cached_property
+    def renamed(self) -> np.ndarray:
+        """(n_tokens,) whether the token is in an entity of a copy."""
+        n_tokens = sum(map(len, self.docs))
+        in_copy = np.arange(len(self.labels)) >= n_tokens
+        return in_copy & self.known & (self.labels != "O")
+
+
+@dataclass
+class Teacher:
+    """Classifiers of tokens, one for each kind of features and each fold of the texts.
+
+    Args:
+        features: functions that turn Docs into features, by name (words, encoder). The
+            probabilities that they lead to are averaged.
+        seed: for the names that replace mentions.
+        classes: the labels, "O" among them.
+        confidence: the mean probability that tokens of mentions get under unseen names.
     """
 
     features: dict[str, Featurize]
     seed: int = 0
     classes: list[str] = field(default_factory=list)
-    confidence: float = 1.0  # mean probability that tokens of mentions under unseen names get
-    _models: dict[tuple[str, int], LogisticRegression] = field(default_factory=dict)
-    _scalers: dict[str, StandardScaler] = field(default_factory=dict)
+    confidence: float = 1.0
+    _models: dict[tuple[str, int], "LogisticRegression"] = field(default_factory=dict)
+    _scalers: dict[str, "StandardScaler"] = field(default_factory=dict)
 
     @property
-    def sure(self) -> float:
+    def threshold(self) -> float:
         """The probability from which on a token begins an entity."""
-        return SURE * self.confidence
+        return ENTITY_THRESHOLD * self.confidence
 
     def fit(self, docs: Sequence[Doc], by_hand: Sequence[bool] = ()) -> "Teacher":
-        """Learn from Docs with entities (not `too_few`); tokens whose entity type is missing teach nothing.
+        """Learn from Docs with entities; tokens whose entity type is missing are left out.
 
         Args:
-            docs: silver and hand-labelled ones.
-            by_hand: whether each Doc has hand labels, which count more; none of them by default.
+            docs: silver and hand-labelled ones, not `too_few`.
+            by_hand: for each Doc, whether it has hand labels, which count more. Default: none has.
         """
-        counts = [HAND_WEIGHT if hand else 1.0 for hand in by_hand or [False] * len(docs)]
-        copies = self._copies(docs)
-        both = [*docs, *(copy for copy, _ in copies)]
-        folds = np.array([*map(fold_of, docs), *(fold for _, fold in copies)])
-        weights = np.array([*counts, *([1 / COPIES] * len(copies))])
-        lengths = [len(doc) for doc in both]
-        labels = np.concatenate([token_labels(doc) for doc in both])
-        fold, weight = np.repeat(folds, lengths), np.repeat(weights, lengths)
-        known = labels != ""
-        self.classes = sorted(set(labels[known].tolist()))
-        unseen = (np.arange(len(labels)) >= sum(lengths[: len(docs)])) & known & (labels != "O")
-        entity = np.zeros(len(labels))
-        with progress_bar("teacher", FOLDS * len(self.features), " fits") as bar:
+        tokens = self._tokens(docs, by_hand)
+        self.classes = sorted(set(tokens.labels[tokens.known].tolist()))
+        renamed = tokens.renamed
+        probability = np.zeros(len(tokens.labels))
+        with progress_bar("teacher", N_FOLDS * len(self.features), " fits") as bar:
             for name in self.features:
-                tokens = _stack(
-                    [self._scaled(name, docs, first=True), self._scaled(name, both[len(docs) :])]
-                )
-                for number in range(FOLDS):
-                    chosen = known & (fold != number)
-                    model = LogisticRegression(C=STRENGTH[name], max_iter=200)
-                    self._models[name, number] = model.fit(
-                        tokens[chosen], labels[chosen], sample_weight=weight[chosen]
-                    )
-                    held = unseen & (fold == number)
-                    if held.any():
-                        entity[held] += (
-                            1
-                            - model.predict_proba(tokens[held])[
-                                :, model.classes_.tolist().index("O")
-                            ]
+                rows = self._rows(name, tokens)
+                for number in range(N_FOLDS):
+                    self._fit_fold(name, number, rows, tokens)
+                    held_out = renamed & (tokens.folds == number)
+                    if held_out.any():
+                        probability[held_out] += self._entity_probability(
+                            name, number, rows[held_out]
                         )
                     bar.update()
-        self.confidence = float(entity[unseen].mean() / len(self.features))
+        self.confidence = float(probability[renamed].mean() / len(self.features))
         return self
 
-    def _copies(self, docs: Sequence[Doc]) -> list[tuple[Doc, int]]:
-        """(copy, fold of its text) of the texts with mentions, the mentions swapped for invented names or doubtful words of the texts."""
-        rng = random.Random(self.seed)
-        pool = [words for doc in docs for words in unknown_runs(doc)]
+    def _tokens(self, docs: Sequence[Doc], by_hand: Sequence[bool]) -> _Tokens:
+        copies, origins = self._copies(docs)
+        all_docs = [*docs, *copies]
+        lengths = [len(doc) for doc in all_docs]
+        doc_weights = [HAND_WEIGHT if hand else 1.0 for hand in by_hand or [False] * len(docs)]
+        doc_weights += [1 / N_COPIES] * len(copies)
+        return _Tokens(
+            docs,
+            copies,
+            labels=np.concatenate([token_labels(doc) for doc in all_docs]),
+            folds=np.repeat([fold_of(doc) for doc in (*docs, *origins)], lengths),
+            weights=np.repeat(doc_weights, lengths),
+        )
 
-        def other(ent: Span) -> list[str]:
+    def _copies(self, docs: Sequence[Doc]) -> tuple[list[Doc], list[Doc]]:
+        """Copies of the texts with mentions under other names, and the text of each copy.
+
+        A mention is replaced by an invented name, or by unknown words of the texts.
+        """
+        rng = random.Random(self.seed)
+        pool: list[list[str]] = []
+        for doc in docs:
+            pool += unknown_runs(doc)
+
+        def other_name(ent: Span) -> list[str]:
             if pool and rng.random() < 0.5:
                 return rng.choice(pool)
-            return [invent(token.text, rng) for token in ent]
+            return [word_like(token.text, rng) for token in ent]
 
-        return [
-            (replace_mentions(doc, other), fold_of(doc))
-            for doc in docs
-            if doc.ents
-            for _ in range(COPIES)
-        ]
+        origins: list[Doc] = []
+        for doc in docs:
+            origins += [doc] * (N_COPIES if doc.ents else 0)
+        return [replace_mentions(doc, other_name) for doc in origins], origins
 
-    def _scaled(self, name: str, docs: Sequence[Doc], first: bool = False) -> Any:
+    def _rows(self, name: str, tokens: _Tokens) -> Any:
+        """(n_tokens, n_features) of the texts and the copies; scaled as the texts are."""
+        texts = self._scaled(name, tokens.docs, fit=True)
+        return _stack([texts, self._scaled(name, tokens.copies)])
+
+    def _scaled(self, name: str, docs: Sequence[Doc], fit: bool = False) -> Any:
+        """(n_tokens, n_features), to mean 0 and variance 1 if they are dense."""
+        from scipy.sparse import issparse
+        from sklearn.preprocessing import StandardScaler
+
         features = self.features[name](docs)
         if issparse(features):
             return features
-        if first:
+        if fit:
             self._scalers[name] = StandardScaler().fit(features)
         return self._scalers[name].transform(features)
 
+    def _fit_fold(self, name: str, number: int, rows: Any, tokens: _Tokens) -> None:
+        """Fit the classifier for one fold: to the known tokens of the others."""
+        from sklearn.linear_model import LogisticRegression
+
+        chosen = tokens.known & (tokens.folds != number)
+        model = LogisticRegression(C=STRENGTH[name], max_iter=200)
+        model.fit(rows[chosen], tokens.labels[chosen], sample_weight=tokens.weights[chosen])
+        self._models[name, number] = model
+
+    def _entity_probability(self, name: str, number: int, rows: Any) -> np.ndarray:
+        """(n_tokens,) probability of being in an entity, by one classifier."""
+        model = self._models[name, number]
+        return 1 - model.predict_proba(rows)[:, model.classes_.tolist().index("O")]
+
     def judge(self, docs: Sequence[Doc]) -> list[np.ndarray]:
-        """Probabilities of each Doc's tokens, (n_tokens, n_classes), by classifiers that have not seen its text."""
-        fold = np.repeat([fold_of(doc) for doc in docs], [len(doc) for doc in docs])
-        total = np.zeros((len(fold), len(self.classes)))
+        """Probabilities of each Doc's tokens, by classifiers that have not seen its text.
+
+        Returns:
+            (n_tokens, n_classes) for each Doc.
+        """
+        lengths = [len(doc) for doc in docs]
+        folds = np.repeat([fold_of(doc) for doc in docs], lengths)
+        total = np.zeros((len(folds), len(self.classes)))
         for name in self.features:
-            tokens = self._scaled(name, docs)
-            for number in set(fold.tolist()):
-                chosen, model = fold == number, self._models[name, number]
+            rows = self._scaled(name, docs)
+            for number in set(folds.tolist()):
+                chosen, model = folds == number, self._models[name, number]
                 columns = [self.classes.index(label) for label in model.classes_]
-                total[np.ix_(chosen, columns)] += model.predict_proba(tokens[chosen])
-        return np.split(total / len(self.features), np.cumsum([len(doc) for doc in docs])[:-1])
+                total[np.ix_(chosen, columns)] += model.predict_proba(rows[chosen])
+        return np.split(total / len(self.features), np.cumsum(lengths)[:-1])
 
     def relabel(self, docs: Sequence[Doc]) -> list[np.ndarray]:
-        """Set entities of Docs: those that they have, grown where the teacher says so, and what it found; all else is "O".
+        """Set the entities of Docs: theirs, which may grow, and what the teacher found.
+
+        All other tokens become "O".
 
         Returns:
             the probability of each Doc's tokens to be in an entity, (n_tokens,).
         """
-        judged = []
+        neighbour_threshold = NEIGHBOUR_THRESHOLD * self.confidence
+        outside = self.classes.index("O")
+        in_entity = []
         for doc, probabilities in zip(docs, self.judge(docs)):
-            doc.set_ents(
-                find_spans(doc, probabilities, self.classes, self.sure, LIKELY * self.confidence),
-                default="outside",
+            spans = find_spans(
+                doc, probabilities, self.classes, self.threshold, neighbour_threshold
             )
-            judged.append((1 - probabilities[:, self.classes.index("O")]).astype("f4"))
-        return judged
+            doc.set_ents(spans, default="outside")
+            in_entity.append((1 - probabilities[:, outside]).astype("f4"))
+        return in_entity
 
 
 def _stack(parts: list[Any]) -> Any:
+    from scipy.sparse import issparse, vstack
+
     return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
 def too_few(docs: Sequence[Doc]) -> bool:
-    """Whether there is hardly an entity to learn from: overall, or in what some of the classifiers see."""
+    """Whether there are too few texts with entities, in all or for one of the classifiers."""
     folds = [fold_of(doc) for doc in docs if doc.ents]
-    return len(folds) < ENOUGH or any(
-        sum(fold != number for fold in folds) < ENOUGH // 2 for number in range(FOLDS)
-    )
+    n_in_fold = [folds.count(number) for number in range(N_FOLDS)]
+    return len(folds) < MIN_TEXTS or len(folds) - max(n_in_fold) < MIN_TEXTS // 2
 
 
 def fold_of(doc: Doc) -> int:
-    """The fold that a text falls into: the same for texts that differ in case and white space only."""
-    return text_key(doc.text)[0] % FOLDS
+    """The fold of a text: the same for texts that differ only in case and white space."""
+    return text_key(doc.text)[0] % N_FOLDS
 
 
 def token_labels(doc: Doc) -> np.ndarray:
-    """(n_tokens,) the label of each token: "O" for none, "" where it is unknown."""
-    return np.array(
-        [token.ent_type_ or ("" if token.ent_iob == 0 else "O") for token in doc], dtype=object
-    )
+    """(n_tokens,) the label of each token: "O" outside entities, "" if it is unknown."""
+    labels = [token.ent_type_ or ("" if token.ent_iob == 0 else "O") for token in doc]
+    return np.array(labels, dtype=object)
 
 
 def unknown_runs(doc: Doc) -> list[list[str]]:
@@ -190,58 +258,64 @@ def unknown_runs(doc: Doc) -> list[list[str]]:
 
 
 def find_spans(
-    doc: Doc, probabilities: np.ndarray, classes: Sequence[str], sure: float, likely: float
+    doc: Doc,
+    probabilities: np.ndarray,
+    classes: Sequence[str],
+    threshold: float,
+    neighbour_threshold: float,
 ) -> list[Span]:
-    """Entities of a Doc by hysteresis: a sure token begins one, likely neighbours join it (Canny's two thresholds, 1986).
+    """Entities of a Doc by hysteresis, which is two thresholds (Canny, 1986).
+
+    A token above the first threshold begins an entity, and neighbours above the second join it.
 
     Args:
-        doc: entities that it has stay, and may grow.
+        doc: its entities stay, and may grow.
         probabilities: (n_tokens, n_classes).
         classes: the labels, "O" among them.
-        sure, likely: the two thresholds.
+        threshold: probability from which on a token begins an entity.
+        neighbour_threshold: probability from which on a token joins the entity next to it.
     """
     labels = [label for label in classes if label != "O"]
     scores = probabilities[:, [classes.index(label) for label in labels]]
-    best, score = scores.argmax(axis=1), scores.max(axis=1)
-    found: list[str] = [token.ent_type_ for token in doc]
-    fits = [not token.is_space for token in doc]
+    best = [labels[column] for column in scores.argmax(axis=1)]
+    score = scores.max(axis=1)
+    tags: list[str] = [token.ent_type_ for token in doc]
+    free = [not tag and not token.is_space for tag, token in zip(tags, doc)]
     for at in range(len(doc)):
-        if not found[at] and fits[at] and score[at] >= sure:
-            found[at] = labels[best[at]]
-    for order, step in ((range(1, len(doc)), -1), (range(len(doc) - 2, -1, -1), 1)):
-        for at in order:
-            if (
-                not found[at]
-                and fits[at]
-                and score[at] >= likely
-                and found[at + step] == labels[best[at]]
-            ):
-                found[at] = labels[best[at]]
-    return _runs(doc, found)
+        if free[at] and score[at] >= threshold:
+            tags[at] = best[at]
+    forwards = [(at, at - 1) for at in range(1, len(doc))]
+    backwards = [(at, at + 1) for at in reversed(range(len(doc) - 1))]
+    for at, neighbour in forwards + backwards:
+        joins = free[at] and not tags[at] and score[at] >= neighbour_threshold
+        if joins and tags[neighbour] == best[at]:
+            tags[at] = best[at]
+    return _spans(doc, tags)
+
+
+def _spans(doc: Doc, tags: Sequence[str]) -> list[Span]:
+    """Runs of one label as spans without punctuation at their ends.
+
+    Two entities that the Doc had next to each other stay two.
+    """
+    borders = [at for at in range(1, len(doc)) if _is_border(doc, tags, at)]
+    spans = []
+    for start, end in zip([0, *borders], [*borders, len(doc)]):
+        first, last = start, end
+        while first < last and _is_margin(doc[first]):
+            first += 1
+        while last > first and _is_margin(doc[last - 1]):
+            last -= 1
+        if first < last and tags[start]:
+            spans.append(Span(doc, first, last, label=tags[start]))
+    return spans
+
+
+def _is_border(doc: Doc, tags: Sequence[str], at: int) -> bool:
+    """Whether a new run begins at a token."""
+    between_entities = doc[at].ent_iob_ == "B" and doc[at - 1].ent_type != 0
+    return tags[at] != tags[at - 1] or between_entities
 
 
 def _is_margin(token: Token) -> bool:
     return not token.ent_type and (token.is_punct or token.is_space)
-
-
-def _runs(doc: Doc, found: list[str]) -> list[Span]:
-    """Runs of one label as spans without punctuation at their ends; two entities that the Doc had stay two."""
-    spans = []
-    start = 0
-    for at in range(1, len(doc) + 1):
-        new = (
-            at == len(doc)
-            or found[at] != found[start]
-            or (doc[at].ent_iob_ == "B" and doc[at - 1].ent_type != 0)
-        )
-        if not new:
-            continue
-        first, end = start, at
-        while first < end and _is_margin(doc[first]):
-            first += 1
-        while end > first and _is_margin(doc[end - 1]):
-            end -= 1
-        if found[start] and first < end:
-            spans.append(Span(doc, first, end, label=found[start]))
-        start = at
-    return spans
