@@ -124,7 +124,7 @@ def read_lines(
                 try:
                     yield number, line.decode("utf-8-sig" if number == 1 else "utf8").rstrip("\r\n")
                 except UnicodeDecodeError:
-                    _skip_or_raise(
+                    skip_or_raise(
                         "not UTF-8",
                         "convert the file (iconv -f latin1 -t utf8)",
                         path,
@@ -137,9 +137,10 @@ def read_lines(
             ) from error
 
 
-def _skip_or_raise(
+def skip_or_raise(
     reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None
 ) -> None:
+    """Note a bad line in `skipped`; without it, or if it is strict, raise a ValueError."""
     if skipped is None:
         raise ValueError(f"{path}:{line}: {reason}: {remedy}")
     if skipped.strict:
@@ -161,12 +162,12 @@ def read_jsonl(
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            _skip_or_raise("broken JSON", "fix the line", path, number, skipped)
+            skip_or_raise("broken JSON", "fix the line", path, number, skipped)
             continue
         if isinstance(record, dict):
             yield number, record
         else:
-            _skip_or_raise(
+            skip_or_raise(
                 "not an object", 'each line should look like {"text": "..."}', path, number, skipped
             )
 
@@ -196,7 +197,7 @@ def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> I
                 if isinstance(record.get("text"), str):
                     yield Text(record["text"], name, number)
                 else:
-                    _skip_or_raise(
+                    skip_or_raise(
                         'no "text"',
                         'each line needs a "text" that is a string',
                         file,
