@@ -26,7 +26,7 @@ LIGHT_PALETTE = (
     *("#c49c94", "#f7b6d2", "#c7c7c7", "#dbdb8d", "#9edae5"),
 )
 MANY_COLOURS = tuple(chain.from_iterable(zip(PALETTE, LIGHT_PALETTE)))
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,7 +42,7 @@ def _pyplot() -> Any:
     from matplotlib import pyplot
 
     matplotlib.use("Agg")
-    pyplot.rcParams |= STYLE
+    pyplot.rcParams.update(STYLE)
     return pyplot
 
 
@@ -57,7 +57,7 @@ def save(figure: "Figure", *paths: Path) -> None:
     for path in paths:
         with replacing(path) as part:
             metadata = {"Date": None} if path.suffix == ".svg" else None
-            options = {"dpi": 150, "bbox_inches": "tight", "metadata": metadata}
+            options: dict[str, Any] = {"dpi": 150, "bbox_inches": "tight", "metadata": metadata}
             figure.savefig(part, format=path.suffix[1:], **options)
     _pyplot().close(figure)
 
