@@ -26,7 +26,7 @@ LIGHT_PALETTE = (
     *("#c49c94", "#f7b6d2", "#c7c7c7", "#dbdb8d", "#9edae5"),
 )
 MANY_COLOURS = tuple(chain.from_iterable(zip(PALETTE, LIGHT_PALETTE)))
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,7 +42,7 @@ def _pyplot() -> Any:
     from matplotlib import pyplot
 
     matplotlib.use("Agg")
-    pyplot.rcParams.update(STYLE)
+    pyplot.rcParams |= STYLE
     return pyplot
 
 

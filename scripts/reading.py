@@ -1,4 +1,7 @@
-"""Read raw texts, gold spans and DocBins. Every reader names the file and the line of what it can't read."""
+"""Read raw texts, texts with labelled spans, and DocBins.
+
+Every reader names the file and the line of what it cannot read.
+"""
 
 import gzip
 import hashlib
@@ -39,12 +42,12 @@ class Text:
 
 @dataclass
 class Skipped:
-    """What was left out, as lines that can be written to a file, and how often for which reason.
+    """What was left out, as records that can be written to a file, and counts by reason.
 
     Args:
-        records: a line for each.
+        records: a record for each line, span or text that was left out.
         strict: stop at the first bad line instead.
-        var: the var that says skip-bad or no-skip-bad, for the error.
+        var: the var that decides this ("vars.NOUN.bad_lines"), for the error message.
     """
 
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -59,44 +62,42 @@ class Skipped:
 
 
 def text_key(text: str) -> bytes:
-    """What makes two texts the same one: 8 bytes of a hash over the text without case and white space.
+    """A hash (8 bytes) that is equal for two texts that differ only in case and white space.
 
-    White space goes altogether: CoNLL files hold words, and "nice , really" is the text "nice, really".
+    All white space is removed: CoNLL files hold words, and "nice , really" is "nice, really".
     """
-    return hashlib.blake2b(
-        "".join(text.casefold().split()).encode("utf8", "surrogatepass"), digest_size=8
-    ).digest()
+    letters = "".join(text.casefold().split())
+    return hashlib.blake2b(letters.encode("utf8", "surrogatepass"), digest_size=8).digest()
 
 
 def source_files(path: Path, suffixes: tuple[str, ...] = TEXT_SUFFIXES) -> list[Path]:
-    """The files behind a path: itself, or all files of the known kinds in a folder, sorted by name.
+    """The files behind a path: the file itself, or the files of a folder, sorted by name.
+
+    Args:
+        path: a file, or a folder, which is searched for files with the suffixes.
+        suffixes: of the files that can be read.
 
     Raises:
         ValueError: "... does not exist", "no file to read in ..." or "don't know how to read ...".
     """
     if not path.exists():
-        raise ValueError(
-            f"{path} does not exist: check the path (it is read from the project's folder)"
-        )
+        remedy = "check the path (relative paths start in the project's folder)"
+        raise ValueError(f"{path} does not exist: {remedy}")
+    kinds = ", ".join(suffixes)
     if path.is_dir():
-        files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.name.endswith(suffixes) and not file.name.startswith(".")
-        )
+        visible = (file for file in path.rglob("*") if not file.name.startswith("."))
+        files = sorted(file for file in visible if file.name.endswith(suffixes))
         if not files:
-            raise ValueError(f"no file to read in {path}: it should hold {', '.join(suffixes)}")
+            raise ValueError(f"no file to read in {path}: it should hold {kinds}")
         return files
     if not path.name.endswith(suffixes):
-        raise ValueError(
-            f"don't know how to read {path}: give one of {', '.join(suffixes)}, or a folder of them"
-        )
+        raise ValueError(f"don't know how to read {path}: give one of {kinds}, or a folder of them")
     return [path]
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """The bytes of a file, unpacked where it is gzipped, and the raw file whose position tells the progress."""
+    """(the bytes of a file, decompressed if it is gzipped; the raw file, to measure progress)."""
     with path.open("rb") as raw:
         if path.suffix == ".gz":
             with gzip.GzipFile(fileobj=raw) as unpacked:
@@ -105,42 +106,49 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
             yield raw, raw
 
 
+def _with_progress(stream: BinaryIO, raw: BinaryIO, bar: Any) -> Iterator[bytes]:
+    """The lines of a stream; the bar follows the position in the raw file."""
+    position = 0
+    for line in stream:
+        if raw.tell() != position:
+            bar.update(raw.tell() - position)
+            position = raw.tell()
+        yield line
+
+
 def read_lines(
     path: Path, skipped: Skipped | None = None, bar: Any = None
 ) -> Iterator[tuple[int, str]]:
     """(line number, line) of a UTF-8 text file, gzipped or not, with or without a byte order mark.
 
+    Args:
+        path: the file.
+        skipped: collects bad lines; None to stop at the first.
+        bar: a progress bar over bytes.
+
     Raises:
-        ValueError: "FILE:LINE: not UTF-8 ...", unless `skipped` takes note of it; "FILE: ends early ..." always.
+        ValueError: "FILE:LINE: not UTF-8 ...", for a bad line that is not skipped;
+            "FILE: ends early ...".
     """
     number = 0
     with _open(path) as (stream, raw):
-        position = 0
+        lines = stream if bar is None else _with_progress(stream, raw, bar)
         try:
-            for number, line in enumerate(stream, start=1):
-                if bar is not None and raw.tell() != position:
-                    bar.update(raw.tell() - position)
-                    position = raw.tell()
+            for number, line in enumerate(lines, start=1):
                 try:
-                    yield number, line.decode("utf-8-sig" if number == 1 else "utf8").rstrip("\r\n")
+                    text = line.decode("utf-8-sig" if number == 1 else "utf8")
                 except UnicodeDecodeError:
-                    skip_or_raise(
-                        "not UTF-8",
-                        "convert the file (iconv -f latin1 -t utf8)",
-                        path,
-                        number,
-                        skipped,
-                    )
+                    remedy = "convert the file (iconv -f latin1 -t utf8)"
+                    _reject_line("not UTF-8", remedy, path, number, skipped)
+                    continue
+                yield number, text.rstrip("\r\n")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(
-                f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again"
-            ) from error
+            reason = f"ends early or is damaged after line {number} ({error})"
+            raise ValueError(f"{path}: {reason}: fetch or copy it again") from error
 
 
-def skip_or_raise(
-    reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None
-) -> None:
-    """Note a bad line in `skipped`; without it, or if it is strict, raise a ValueError."""
+def _reject_line(reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None) -> None:
+    """Count a bad line as skipped, or raise an error if lines may not be skipped."""
     if skipped is None:
         raise ValueError(f"{path}:{line}: {reason}: {remedy}")
     if skipped.strict:
@@ -151,10 +159,11 @@ def skip_or_raise(
 def read_jsonl(
     path: Path, skipped: Skipped | None = None, bar: Any = None
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number, object) of a JSONL file; empty lines don't count.
+    """(line number, object) of a JSONL file; empty lines are ignored. Arguments as `read_lines`.
 
     Raises:
-        ValueError: "FILE:LINE: broken JSON ...", "FILE:LINE: not an object ..." unless `skipped` takes note.
+        ValueError: "FILE:LINE: broken JSON ...", "FILE:LINE: not an object ..." for a bad line
+            that is not skipped.
     """
     for number, line in read_lines(path, skipped, bar):
         if not line.strip():
@@ -162,63 +171,60 @@ def read_jsonl(
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            skip_or_raise("broken JSON", "fix the line", path, number, skipped)
+            _reject_line("broken JSON", "fix the line", path, number, skipped)
             continue
         if isinstance(record, dict):
             yield number, record
         else:
-            skip_or_raise(
-                "not an object", 'each line should look like {"text": "..."}', path, number, skipped
-            )
+            remedy = 'each line should look like {"text": "..."}'
+            _reject_line("not an object", remedy, path, number, skipped)
 
 
 def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> Iterator[Text]:
     """Raw texts of a file or a folder, one at a time.
 
     Args:
-        path: .jsonl, .jsonl.gz, .txt (a text a line), .txt.gz, .spacy, or a folder of them.
-        skipped: takes note of bad lines, which are then left out.
+        path: .jsonl, .jsonl.gz, .txt (one text per line), .txt.gz, .spacy, or a folder of them.
+        skipped: collects bad lines; None to stop at the first.
         bar: a progress bar over bytes.
 
     Raises:
-        ValueError: "FILE:LINE: ...", for a bad line without `skipped`.
+        ValueError: "FILE:LINE: ...", for a bad line that is not skipped.
     """
     for file in source_files(path):
-        name = str(file)
-        if name.endswith(".spacy"):
+        if file.name.endswith(".spacy"):
             for number, doc in enumerate(read_docs(file, spacy.blank("xx")), start=1):
-                yield Text(doc.text, name, number)
-        elif name.endswith((".txt", ".txt.gz")):
+                yield Text(doc.text, str(file), number)
+        elif file.name.endswith((".txt", ".txt.gz")):
             for number, line in read_lines(file, skipped, bar):
                 if line.strip():
-                    yield Text(line, name, number)
+                    yield Text(line, str(file), number)
         else:
-            for number, record in read_jsonl(file, skipped, bar):
-                if isinstance(record.get("text"), str):
-                    yield Text(record["text"], name, number)
-                else:
-                    skip_or_raise(
-                        'no "text"',
-                        'each line needs a "text" that is a string',
-                        file,
-                        number,
-                        skipped,
-                    )
+            yield from _read_jsonl_texts(file, skipped, bar)
+
+
+def _read_jsonl_texts(path: Path, skipped: Skipped | None, bar: Any) -> Iterator[Text]:
+    for number, record in read_jsonl(path, skipped, bar):
+        if isinstance(record.get("text"), str):
+            yield Text(record["text"], str(path), number)
+        else:
+            remedy = 'each line needs a "text" that is a string'
+            _reject_line('no "text"', remedy, path, number, skipped)
 
 
 def read_docs(path: Path, nlp: Language) -> Iterator[Doc]:
     """Docs of a .spacy file, or of all in a folder.
 
     Raises:
-        ValueError: "FILE: not a DocBin ...", when it is damaged.
+        ValueError: "FILE: not a DocBin ...", if it is damaged.
     """
     for file in source_files(path, (".spacy",)):
         try:
             docs = DocBin().from_disk(file)
-        except Exception as error:  # zlib, msgpack and numpy each raise their own on damaged bytes
-            raise ValueError(
-                f"{file}: not a DocBin, or a damaged one: make it again ({type(error).__name__})"
-            ) from error
+        # zlib, msgpack and numpy each raise their own exception on damaged bytes
+        except Exception as error:
+            reason = f"not a DocBin, or a damaged one: make it again ({type(error).__name__})"
+            raise ValueError(f"{file}: {reason}") from error
         yield from docs.get_docs(nlp.vocab)
 
 
@@ -230,15 +236,15 @@ def write_docs(path: Path, docs: Iterable[Doc]) -> int:
 
 
 def read_annotated(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]:
-    """Docs with gold entities, from Prodigy JSONL, .spacy, or CoNLL/IOB (.conll, .iob, .tsv).
+    """Docs with hand-labelled entities: Prodigy JSONL, .spacy, or CoNLL/IOB (.conll, .iob, .tsv).
 
     Args:
         path: the file, or a folder.
-        nlp: its tokenizer cuts the texts; tokens of .spacy and CoNLL files are kept.
-        rejected: takes note of each span that does not fit the tokens, with its text and offsets.
+        nlp: its tokenizer splits the texts; tokens of .spacy and CoNLL files are kept.
+        rejected: collects each span that does not fit the tokens, with its text and offsets.
 
     Raises:
-        ValueError: "FILE:LINE: ...", for a line that is no gold text.
+        ValueError: "FILE:LINE: ...", for a line that is not an annotated text.
     """
     for file in source_files(path, (".jsonl", ".jsonl.gz", ".spacy", *CONLL_SUFFIXES)):
         if file.name.endswith(".spacy"):
@@ -250,36 +256,43 @@ def read_annotated(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc
 
 
 def _read_conll(path: Path, nlp: Language) -> Iterator[Doc]:
+    for lines in filter(None, _conll_sentences(path)):
+        for doc in conll_ner_to_docs("\n".join(lines) + "\n\n", n_sents=0, no_print=True):
+            yield _with_vocab(doc, nlp)
+
+
+def _conll_sentences(path: Path) -> list[list[str]]:
+    """The sentences of a CoNLL or IOB file, each as lines "word tag"; some are empty."""
     sentences: list[list[str]] = [[]]
     for number, line in read_lines(path):
-        if not line.strip() or line.startswith("-DOCSTART-"):
-            sentences.append([])
-            continue
         columns = line.split()
-        inline = [found.groups() for found in map(_INLINE.fullmatch, columns) if found]
-        if len(inline) == len(columns):  # spaCy's .iob: a sentence a line, word|tag or word|pos|tag
+        inline = [match.groups() for match in map(_INLINE.fullmatch, columns) if match]
+        if not columns or line.startswith("-DOCSTART-"):
+            sentences.append([])
+        elif len(inline) == len(columns):  # spaCy's .iob: one sentence per line, word|pos|tag
             sentences += [[f"{word} {tag}" for word, tag in inline], []]
-            continue
-        if len(columns) < 2 or not _TAG.fullmatch(columns[-1]):
-            raise ValueError(
-                f"{path}:{number}: not CoNLL: each line should be a word, white space and a tag such as B-ORG or O"
-            )
-        sentences[-1].append(f"{columns[0]} {columns[-1]}")
-    for lines in filter(None, sentences):
-        for doc in conll_ner_to_docs("\n".join(lines) + "\n\n", n_sents=0, no_print=True):
-            words = [token.text for token in doc]
-            known = Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
-            known.set_ents([Span(known, ent.start, ent.end, label=ent.label_) for ent in doc.ents])
-            yield known
+        elif len(columns) > 1 and _TAG.fullmatch(columns[-1]):
+            sentences[-1].append(f"{columns[0]} {columns[-1]}")
+        else:
+            remedy = "each line should be a word, white space and a tag such as B-ORG or O"
+            raise ValueError(f"{path}:{number}: not CoNLL: {remedy}")
+    return sentences
+
+
+def _with_vocab(doc: Doc, nlp: Language) -> Doc:
+    """A copy of a Doc's words, white space and entities with the vocab of a pipeline."""
+    words = [token.text for token in doc]
+    copy = Doc(nlp.vocab, words=words, spaces=[bool(token.whitespace_) for token in doc])
+    copy.set_ents([Span(copy, ent.start, ent.end, label=ent.label_) for ent in doc.ents])
+    return copy
 
 
 def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]:
     for number, record in read_jsonl(path):
         text, spans = record.get("text"), record.get("spans", [])
         if not isinstance(text, str) or not isinstance(spans, list):
-            raise ValueError(
-                f'{path}:{number}: no gold text: each line needs a "text" and a list of "spans"'
-            )
+            remedy = 'each line needs a "text" and a list of "spans"'
+            raise ValueError(f"{path}:{number}: not an annotated text: {remedy}")
         if record.get("answer", "accept") != "accept":
             rejected.add(f"answer is {record['answer']}", str(path), number)
         elif why_unreadable(text, nlp):
@@ -288,55 +301,53 @@ def _read_prodigy(path: Path, nlp: Language, rejected: Skipped) -> Iterator[Doc]
             yield _with_spans(nlp.make_doc(text), spans, path, number, rejected)
 
 
-def _with_spans(
-    doc: Doc, spans: list[dict[str, Any]], path: Path, line: int, rejected: Skipped
-) -> Doc:
-    found: list[Span] = []
-    for span in spans:
-        if not isinstance(span, dict) or not all(
-            isinstance(span.get(key), kind)
-            for key, kind in (("start", int), ("end", int), ("label", str))
-        ):
-            raise ValueError(
-                f'{path}:{line}: a span needs a "start", an "end" (characters) and a "label": {span}'
-            )
-        start, end, label = span["start"], span["end"], span["label"]
-        piece = (
-            doc.char_span(start, end, label=label) if 0 <= start < end <= len(doc.text) else None
-        )
-        details = {
-            "start": start,
-            "end": end,
-            "label": label,
-            "span": doc.text[max(start, 0) : max(end, 0)],
-            "text": doc.text,
-        }
-        if piece is None:
-            rejected.add("span does not fit the tokens", str(path), line, **details)
-        elif piece[0].is_space or piece[-1].is_space:
-            rejected.add("span begins or ends with white space", str(path), line, **details)
-        elif span.get("text", piece.text) != piece.text:
-            rejected.add("span's offsets and text differ", str(path), line, **details)
+def _with_spans(doc: Doc, records: list[Any], path: Path, line: int, rejected: Skipped) -> Doc:
+    """The Doc with the spans of a Prodigy record as its entities, as far as they fit."""
+    spans: list[Span] = []
+    for record in records:
+        _check_span(record, path, line)
+        span, reason = _char_span(doc, record)
+        if span is None or reason:
+            start, end = record["start"], record["end"]
+            details = {"start": start, "end": end, "label": record["label"]}
+            details["span"] = doc.text[max(start, 0) : max(end, 0)]
+            rejected.add(reason, str(path), line, **details, text=doc.text)
         else:
-            found.append(piece)
-    kept = filter_spans(found)
-    for piece in found:
-        if piece not in kept:
-            rejected.add(
-                "span overlaps another",
-                str(path),
-                line,
-                start=piece.start_char,
-                end=piece.end_char,
-                label=piece.label_,
-                span=piece.text,
-            )
+            spans.append(span)
+    kept = filter_spans(spans)
+    for span in spans:
+        if span not in kept:
+            details = {"start": span.start_char, "end": span.end_char, "label": span.label_}
+            rejected.add("span overlaps another", str(path), line, **details, span=span.text)
     doc.set_ents(kept)
     return doc
 
 
+def _check_span(record: Any, path: Path, line: int) -> None:
+    kinds = {"start": int, "end": int, "label": str}
+    if not isinstance(record, dict) or not all(
+        isinstance(record.get(key), kind) for key, kind in kinds.items()
+    ):
+        needs = 'a span needs a "start", an "end" (characters) and a "label"'
+        raise ValueError(f"{path}:{line}: {needs}: {record}")
+
+
+def _char_span(doc: Doc, record: dict[str, Any]) -> tuple[Span | None, str]:
+    """(the span of a Prodigy record, why it is to be rejected or "")."""
+    start, end = record["start"], record["end"]
+    inside = 0 <= start < end <= len(doc.text)
+    span = doc.char_span(start, end, label=record["label"]) if inside else None
+    if span is None:
+        return None, "span does not fit the tokens"
+    if span[0].is_space or span[-1].is_space:
+        return span, "span begins or ends with white space"
+    if record.get("text", span.text) != span.text:
+        return span, "span's offsets and text differ"
+    return span, ""
+
+
 def has_half_pair(text: str) -> bool:
-    """Whether a string can't be written: JSON may spell half of a surrogate pair."""
+    """Whether a string cannot be encoded: JSON may hold half of a surrogate pair."""
     try:
         text.encode("utf8")
     except UnicodeEncodeError:
@@ -345,7 +356,7 @@ def has_half_pair(text: str) -> bool:
 
 
 def why_unreadable(text: str, nlp: Language) -> str | None:
-    """The reason to set a text aside, or None."""
+    """The reason why a pipeline cannot process a text, or None."""
     if not text.strip():
         return "empty"
     if len(text) > nlp.max_length:

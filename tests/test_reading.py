@@ -1,4 +1,4 @@
-"""Reading texts and gold labels: what is good is exact, what is bad is named by file and line."""
+"""Reading texts and labelled spans: exact, or refused with file and line."""
 
 import gzip
 import json
@@ -29,6 +29,10 @@ def texts(path: Path, skipped: Skipped | None = None) -> list[str]:
     return [text.text for text in read_texts(path, skipped)]
 
 
+def entities(doc: Doc) -> list[tuple[str, str]]:
+    return [(ent.text, ent.label_) for ent in doc.ents]
+
+
 def test_every_kind_of_file_and_a_folder_of_them(tmp_path: Path, write_jsonl: Writer) -> None:
     write_jsonl("a.jsonl", [{"text": "one", "meta": {"id": 1}}])
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(b'{"text": "two"}\n'))
@@ -57,8 +61,11 @@ def test_byte_order_mark_and_blank_lines_do_not_count(tmp_path: Path) -> None:
 def test_bad_line_is_named_or_skipped_and_counted(tmp_path: Path, line: bytes, reason: str) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"text": "good"}\n' + line + b'\n{"text": "good too"}\n')
-    with pytest.raises(ValueError, match=rf"a\.jsonl:2: {reason}.*--skip-bad"):
-        texts(path)
+    strict = Skipped(strict=True, var="vars.NOUN.bad_lines")
+    advice = "or set vars.NOUN.bad_lines to skip-bad"
+    for option, remedy in ((None, ""), (strict, advice)):
+        with pytest.raises(ValueError, match=rf"a\.jsonl:2: {reason}.*{remedy}$"):
+            texts(path, option)
     skipped = Skipped()
     assert texts(path, skipped) == ["good", "good too"]
     assert skipped.counts() == {reason: 1} and skipped.records[0]["line"] == 2
@@ -118,7 +125,7 @@ def test_prodigy_spans_with_emoji_and_combining_characters_are_exact(write_jsonl
     start = text.index("Cafe")
     end = text.index(" 👍")
     path = write_jsonl(
-        "gold.jsonl", [{"text": text, "spans": [{"start": start, "end": end, "label": "G"}]}]
+        "labelled.jsonl", [{"text": text, "spans": [{"start": start, "end": end, "label": "G"}]}]
     )
     (doc,) = read_annotated(path, NLP, Skipped())
     assert [(ent.text, ent.start_char, ent.label_) for ent in doc.ents] == [
@@ -137,7 +144,7 @@ def test_spans_that_do_not_fit_are_rejected_with_text_and_offsets(write_jsonl: W
     ]
     rejected = Skipped()
     (doc,) = read_annotated(
-        write_jsonl("gold.jsonl", [{"text": text, "spans": spans}]), NLP, rejected
+        write_jsonl("labelled.jsonl", [{"text": text, "spans": spans}]), NLP, rejected
     )
     assert [ent.text for ent in doc.ents] == ["Pixel 6"]
     assert rejected.counts() == {"span does not fit the tokens": 3, "span overlaps another": 1}
@@ -153,7 +160,7 @@ def test_span_whose_text_differs_is_rejected(write_jsonl: Writer) -> None:
         "spans": [{"start": 4, "end": 7, "label": "G", "text": "three"}],
     }
     rejected = Skipped()
-    (doc,) = read_annotated(write_jsonl("gold.jsonl", [record]), NLP, rejected)
+    (doc,) = read_annotated(write_jsonl("labelled.jsonl", [record]), NLP, rejected)
     assert not doc.ents and rejected.counts() == {"span's offsets and text differ": 1}
 
 
@@ -162,21 +169,23 @@ def test_prodigy_answers_other_than_accept_are_left_out(write_jsonl: Writer) -> 
         {"text": "a", "spans": [], "answer": answer} for answer in ("accept", "reject", "ignore")
     ]
     rejected = Skipped()
-    assert len(list(read_annotated(write_jsonl("gold.jsonl", records), NLP, rejected))) == 1
+    assert len(list(read_annotated(write_jsonl("labelled.jsonl", records), NLP, rejected))) == 1
     assert rejected.counts() == {"answer is ignore": 1, "answer is reject": 1}
 
 
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"spans": []}, "no gold text"),
+        ({"spans": []}, "not an annotated text"),
         ({"text": "a", "spans": [{"start": "0"}]}, "a span needs"),
         ({"text": "a", "spans": ["x"]}, "a span needs"),
     ],
 )
-def test_line_that_is_no_gold_text(write_jsonl: Writer, record: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=rf"gold\.jsonl:1: {words}"):
-        list(read_annotated(write_jsonl("gold.jsonl", [record]), NLP, Skipped()))
+def test_line_that_is_not_an_annotated_text(
+    write_jsonl: Writer, record: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"labelled\.jsonl:1: {words}"):
+        list(read_annotated(write_jsonl("labelled.jsonl", [record]), NLP, Skipped()))
 
 
 def test_conll(tmp_path: Path) -> None:
@@ -184,10 +193,7 @@ def test_conll(tmp_path: Path) -> None:
         "Redondo\tB-location\nBeach\tI-location\nrocks\tO\n\nyes\tO\n", encoding="utf8"
     )
     docs = list(read_annotated(tmp_path / "a.conll", NLP, Skipped()))
-    assert [[(ent.text, ent.label_) for ent in doc.ents] for doc in docs] == [
-        [("Redondo Beach", "location")],
-        [],
-    ]
+    assert [entities(doc) for doc in docs] == [[("Redondo Beach", "location")], []]
     assert all(doc.has_annotation("ENT_IOB") for doc in docs)
     (tmp_path / "b.conll").write_text("a O\nbroken\n", encoding="utf8")
     with pytest.raises(ValueError, match=r"b\.conll:2: not CoNLL"):
@@ -210,4 +216,4 @@ def test_iob_with_a_sentence_a_line(tmp_path: Path) -> None:
         "I|PRP|O sold|VBD|O a|DT|O Zune|NNP|B-G HD|NNP|I-G\nyes|O\n", encoding="utf8"
     )
     docs = list(read_annotated(tmp_path / "a.iob", NLP, Skipped()))
-    assert [[ent.text for ent in doc.ents] for doc in docs] == [["Zune HD"], []]
+    assert [entities(doc) for doc in docs] == [[("Zune HD", "G")], []]
