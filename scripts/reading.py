@@ -139,7 +139,7 @@ def read_lines(
                     text = line.decode("utf-8-sig" if number == 1 else "utf8")
                 except UnicodeDecodeError:
                     remedy = "convert the file (iconv -f latin1 -t utf8)"
-                    _reject_line("not UTF-8", remedy, path, number, skipped)
+                    reject_line("not UTF-8", remedy, path, number, skipped)
                     continue
                 yield number, text.rstrip("\r\n")
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -147,7 +147,7 @@ def read_lines(
             raise ValueError(f"{path}: {reason}: fetch or copy it again") from error
 
 
-def _reject_line(reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None) -> None:
+def reject_line(reason: str, remedy: str, path: Path, line: int, skipped: Skipped | None) -> None:
     """Count a bad line as skipped, or raise an error if lines may not be skipped."""
     if skipped is None:
         raise ValueError(f"{path}:{line}: {reason}: {remedy}")
@@ -171,13 +171,13 @@ def read_jsonl(
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            _reject_line("broken JSON", "fix the line", path, number, skipped)
+            reject_line("broken JSON", "fix the line", path, number, skipped)
             continue
         if isinstance(record, dict):
             yield number, record
         else:
             remedy = 'each line should look like {"text": "..."}'
-            _reject_line("not an object", remedy, path, number, skipped)
+            reject_line("not an object", remedy, path, number, skipped)
 
 
 def read_texts(path: Path, skipped: Skipped | None = None, bar: Any = None) -> Iterator[Text]:
@@ -209,7 +209,7 @@ def _read_jsonl_texts(path: Path, skipped: Skipped | None, bar: Any) -> Iterator
             yield Text(record["text"], str(path), number)
         else:
             remedy = 'each line needs a "text" that is a string'
-            _reject_line('no "text"', remedy, path, number, skipped)
+            reject_line('no "text"', remedy, path, number, skipped)
 
 
 def read_docs(path: Path, nlp: Language) -> Iterator[Doc]:
