@@ -297,8 +297,8 @@ def _train_row(folder: Path, scale: float) -> Row:
     nlp.add_pipe("sentencizer")
     texts = ROOT / srsly.read_yaml(ROOT / "project.yml")["vars"]["vectors"]["texts"]
     sentences = itertools.chain(from_texts(texts, nlp, True, Skipped()), from_gensim(nlp, True))
-    some = itertools.islice(sentences, _sized(50_000, scale))
-    counts = write_sentences(folder / "sentences.txt", some)
+    first = itertools.islice(sentences, _sized(50_000, scale))
+    counts = write_sentences(folder / "sentences.txt", first)
     seconds = in_fresh_process(train_ours, folder / "sentences.txt", folder / "checkpoint")
     peer = in_fresh_process(train_by_gensim, folder / "sentences.txt")
     words = counts["tokens"] * EPOCHS

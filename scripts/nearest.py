@@ -47,11 +47,11 @@ def top_k(table: Floats2d, queries: Floats2d, k: int, title: str = "") -> tuple[
     best = np.full((len(queries), k), -np.inf, "f4")
     bar = progress_bar(title, len(table) * len(queries), "pair") if title else None
     for first in range(0, len(queries), QUERIES):
-        some = slice(first, first + QUERIES)
-        directions = np.ascontiguousarray(normalised(queries[some]))
+        chunk = slice(first, first + QUERIES)
+        directions = np.ascontiguousarray(normalised(queries[chunk]))
         for start in range(0, len(table), BLOCK):
             cosines = _cosines(directions, np.ascontiguousarray(table[start : start + BLOCK]))
-            _merge(best_rows[some], best[some], cosines, start)
+            _merge(best_rows[chunk], best[chunk], cosines, start)
             if bar is not None:
                 bar.update(cosines.size)
     if bar is not None:
@@ -121,7 +121,7 @@ class FaissIndex:
 
         Args:
             table: (n_rows, width), in memory or mapped. Memory holds the sample and a block of it.
-            sample: the rows to train on, (n_sample,).
+            sample: the training rows, (n_sample,).
             title: of the progress bar.
         """
         self.index.train(self._prepared(table[sample]))

@@ -382,7 +382,7 @@ def test_impossible_splits() -> None:
     ):
         make_corpus(same, [], **settings)
     with pytest.raises(
-        ValueError, match=r"there is no training pair: give some by vars\.similarity\.train"
+        ValueError, match=r"the training pairs are missing: give some by vars\.similarity\.train"
     ):
         make_corpus([], same, **settings)
     with pytest.raises(ValueError, match=r"vars\.similarity\.range is '5', which is not a range"):

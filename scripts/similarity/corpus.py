@@ -76,11 +76,11 @@ def make_corpus(
         seed: for the draws.
 
     Raises:
-        ValueError: "there is no training pair ...", "... got N pairs ...", and what `score_range`
-            and `scale` raise.
+        ValueError: "the training pairs are missing ...", "... got N pairs ...", and what
+            `score_range` and `scale` raise.
     """
     if not train:
-        raise ValueError("there is no training pair: give some by vars.similarity.train")
+        raise ValueError("the training pairs are missing: give some by vars.similarity.train")
     low, high = score_range([*train, *test], range_option)
     training, twice = distinct(scale(train, low, high))
     testing, twice_in_test = distinct(scale(test, low, high))

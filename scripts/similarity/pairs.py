@@ -190,7 +190,7 @@ def split(
 
     Texts that are linked by pairs stay together. If more than half of all pairs are in one group
     (for instance if each text is paired with each other text), its texts are drawn one by one;
-    else there is no pair between the two sides.
+    else no pair has a text on each side.
 
     Args:
         pairs: to split.

@@ -105,7 +105,7 @@ class Classifier:
     def cross_validate(self) -> dict[str, float]:
         """Choose the C with the best average precision.
 
-        The examples are told from the other words, each scored by an SVM that did not see it.
+        Each example, and each of the other words, is scored by an SVM that did not see it.
 
         Returns:
             The scores of that C: "c", "p", "r", "f", "average_precision", and for comparison

@@ -136,11 +136,11 @@ def _n_correct(lexicon: Lexicon, questions: Any, title: str) -> int:
     """How many questions, (n, 4) rows each, are answered correctly."""
     unit = lexicon.unit
     a, b, c, answers = questions.T
-    k = min(4 * 3 + 1, len(unit))  # enough, if each given word is there in four cases
+    k = min(4 * 3 + 1, len(unit))  # enough even if each word of the question comes in four cases
     nearest, _ = top_k(unit, unit[b] - unit[a] + unit[c], k, title=title)
     correct = 0
-    for candidates, given, answer in zip(lexicon.same[nearest], questions[:, :3], answers):
-        best = next((row for row in candidates if row not in given), -1)
+    for candidates, question, answer in zip(lexicon.same[nearest], questions[:, :3], answers):
+        best = next((row for row in candidates if row not in question), -1)
         correct += int(best == answer)
     return correct
 

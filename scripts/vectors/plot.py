@@ -71,20 +71,18 @@ def draw(groups: Mapping[str, Sequence[str]], points: Floats2d, title: str) -> "
         points: (n_words, 2), in the order of the groups.
         title: of the figure.
     """
-    from matplotlib import pyplot as plt
+    from scripts.plots import MANY_COLOURS, PALETTE, subplots
 
-    from scripts.plots import MANY_COLOURS, PALETTE
-
-    figure, axes = plt.subplots(figsize=(11, 8))
+    figure, axes = subplots(figsize=(11, 8))
     names: list[Any] = []
     colours = cycle(PALETTE if len(groups) <= len(PALETTE) else MANY_COLOURS)
     start = 0
     for (name, words), colour in zip(groups.items(), colours):
-        some = points[start : start + len(words)]
+        x, y = points[start : start + len(words)].T.tolist()
         start += len(words)
-        axes.scatter(some[:, 0], some[:, 1], s=22, color=colour, label=f"{name} ({len(words)})")
-        for (x, y), word in zip(some.tolist(), words):
-            names.append(axes.text(x, y, word, fontsize=8, color=colour))
+        axes.scatter(x, y, s=22, color=colour, label=f"{name} ({len(words)})")
+        for word, left, bottom in zip(words, x, y):
+            names.append(axes.text(left, bottom, word, fontsize=8, color=colour))
     axes.set(xticks=[], yticks=[])
     axes.set_title(title, loc="left")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
