@@ -1,44 +1,22 @@
-"""The figures of all workflows that ran, in one table and on one page: where this project stands."""
+"""The figures of all workflows that ran, in one table and on one page."""
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
-import srsly
 import typer
-from rich.table import Table
 
-from scripts import pages
+from scripts.figures import Entry
 from scripts.files import one_line_errors, write_json, write_text
-from scripts.scores import console
 
-Value = Callable[[dict[str, Any]], Any]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What to read from one file of figures.
-
-    Args:
-        workflow: what makes the file (`python -m weasel run ...`).
-        file: below the training folder; with a * it may be several.
-        what: what is scored.
-        score: the name of the score.
-        value: the score, of what the file holds.
-        baseline: (its name, its score), where there is one.
-        unit: "share" (of 1, shown as percent), "percent", "count", or what stands behind the number; "" for none.
-    """
-
-    workflow: str
-    file: str
-    what: str
-    score: str
-    value: Value
-    baseline: tuple[str, Value] | None = None
-    unit: str = "share"
+ROOT = Path(__file__).parent.parent
+TITLE = "Where this project stands"
+COLUMNS = ("workflow", "what", "score", "compared with", "made")
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True)
@@ -56,186 +34,85 @@ class Row:
     file: str = ""
 
 
-def path(*keys: str) -> Value:
-    """A value deep in a file of figures, by its keys from the outermost on; None where a key is not there."""
+def all_entries() -> list[tuple[str, Entry]]:
+    """(workflow, entry) of all workflows that declare figures, in the order of project.yml."""
+    import srsly
 
-    def value(metrics: Any) -> Any:
-        for key in keys:
-            metrics = metrics.get(key) if isinstance(metrics, dict) else None
-        return metrics
-
-    return value
-
-
-def mean_of(system: str) -> Value:
-    """The mean F over the rows of update that have one of this system."""
-
-    def value(metrics: dict[str, Any]) -> float | None:
-        found = [row[system] for row in metrics["rows"] if row[system] is not None]
-        return sum(found) / len(found) if found else None
-
-    return value
+    workflows = list(srsly.read_yaml(ROOT / "project.yml")["workflows"])
+    nouns = dict.fromkeys(name.split("-")[0] for name in workflows)
+    entries: list[tuple[str, Entry]] = []
+    for noun in nouns:
+        if (ROOT / "scripts" / noun / "figures.py").is_file():
+            family = [name for name in workflows if name.split("-")[0] == noun]
+            for entry in import_module(f"scripts.{noun}.figures").FIGURES:
+                entries += _expanded(entry, noun, family)
+    return entries
 
 
-F = path("ents_f")
-PATTERNS = ("patterns alone", path("patterns_alone", "ents_f"))
-NER = ("ner", "ner-vectors", "ner-encoder", "ner-trf")
-# To add a workflow, add its line. A file may have several.
-ENTRIES: tuple[Entry, ...] = (
-    *(
-        Entry(name, f"{name}/metrics.json", "entities, shipped pipeline", "F", F, PATTERNS)
-        for name in NER
-    ),
-    Entry(
-        "refine",
-        "refine/metrics.json",
-        "specific labels",
-        "F",
-        F,
-        ("names alone", path("names_alone", "ents_f")),
-    ),
-    Entry(
-        "textcat",
-        "textcat/metrics.json",
-        "best variant on dev",
-        "macro F",
-        path("cats_macro_f"),
-        ("tf-idf", path("variants", "baseline", "cats_macro_f")),
-    ),
-    Entry("textcat", "textcat/*/metrics.json", "variant", "macro F", path("cats_macro_f")),
-    Entry(
-        "update",
-        "update/metrics.json",
-        "labels of both golds, mean",
-        "F",
-        mean_of("updated"),
-        ("naive update", mean_of("naive")),
-    ),
-    Entry(
-        "opinions",
-        "opinions/metrics.json",
-        "entities with their sentiment",
-        "F",
-        F,
-        ("commonest label", path("commonest_label", "ents_f")),
-    ),
-    Entry(
-        "similarity",
-        "similarity/metrics.json",
-        "pairs of texts",
-        "Spearman",
-        path("similarity_spearman"),
-        ("averaged vectors", path("systems", "averaged vectors", "spearman")),
-        unit="",
-    ),
-    Entry(
-        "vectors",
-        "vectors/metrics.json",
-        "analogies",
-        "accuracy",
-        path("analogies", "all", "accuracy"),
-    ),
-    Entry(
-        "vectors",
-        "vectors/metrics.json",
-        "WordSim-353",
-        "Spearman",
-        path("similarities", "WordSim-353", "spearman"),
-        unit="",
-    ),
-    Entry(
-        "wikipedia",
-        "wikipedia/report.json",
-        "pages with the infobox",
-        "pages",
-        path("pages"),
-        unit="count",
-    ),
-    Entry(
-        "movies",
-        "movies/metrics.json",
-        "held-out links",
-        "recall@10",
-        path("recall"),
-        ("popularity", path("methods", "popularity", "recall")),
-    ),
-    Entry(
-        "questions",
-        "questions/metrics.json",
-        "right answer among all",
-        "MRR",
-        path("systems", "hybrid", "mrr"),
-        ("BM25", path("systems", "BM25", "mrr")),
-        unit="percent",
-    ),
-    Entry(
-        "questions",
-        "questions-folds/metrics.json",
-        "the same, each held out once",
-        "MRR",
-        path("systems", "hybrid", "mrr"),
-        unit="percent",
-    ),
-    Entry(
-        "textgen",
-        "textgen/metrics.json",
-        "dev text",
-        "per character",
-        path("dev_bits"),
-        ("n-grams", path("ngram_bits")),
-        unit="bits",
-    ),
-)
+def _expanded(entry: Entry, noun: str, family: list[str]) -> Iterator[tuple[str, Entry]]:
+    """An entry for each workflow of the noun if {workflow} stands in its file, else as it is."""
+    if "{workflow}" not in entry.file:
+        yield noun, entry
+        return
+    for workflow in family:
+        yield workflow, replace(entry, file=entry.file.format(workflow=workflow))
 
 
-def collect(folder: Path) -> list[Row]:
-    """A row for each file that is there and each workflow that has none.
+def collect(folder: Path, entries: list[tuple[str, Entry]]) -> list[Row]:
+    """A row for each file of figures, and one for each workflow that did not run.
 
     Raises:
-        ValueError: "FILE: not a file of figures ...".
+        ValueError: "... is a file ...", "FILE: not a file of figures ...".
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder} is a file: give the folder of the trainings")
     rows: list[Row] = []
-    for entry in ENTRIES:
+    for workflow, entry in entries:
         files = sorted(folder.glob(entry.file))
-        rows += [_row(entry, file) for file in files]
+        rows += [_row(workflow, entry, file) for file in files]
         if not files and "*" not in entry.file:
-            rows.append(Row(entry.workflow, entry.what))
+            rows.append(Row(workflow, entry.what))
     return rows
 
 
-def _row(entry: Entry, file: Path) -> Row:
-    try:
-        metrics = dict(srsly.read_json(file))
-        values = [entry.value(metrics), entry.baseline[1](metrics) if entry.baseline else None]
-        if not all(
-            value is None or (isinstance(value, (int, float)) and math.isfinite(value))
-            for value in values
-        ):
-            raise TypeError("a figure is no number")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(
-            f"{file}: not a file of figures, or a damaged one: run {entry.workflow} again ({type(error).__name__})"
-        ) from None
-    made = datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M")
-    what = f"{entry.what} {file.parent.name}" if "*" in entry.file else entry.what
-    baseline = entry.baseline[0] if entry.baseline and values[1] is not None else ""
+def _row(workflow: str, entry: Entry, file: Path) -> Row:
+    value, baseline_value = _values(workflow, entry, file)
     return Row(
-        entry.workflow,
-        what,
-        entry.score,
-        values[0],
-        baseline,
-        values[1],
-        entry.unit,
-        made,
-        str(file),
+        workflow=workflow,
+        what=f"{entry.what} {file.parent.name}" if "*" in entry.file else entry.what,
+        score=entry.score,
+        value=value,
+        baseline=entry.baseline[0] if entry.baseline and baseline_value is not None else "",
+        baseline_value=baseline_value,
+        unit=entry.unit,
+        made=datetime.fromtimestamp(file.stat().st_mtime).strftime("%Y-%m-%d %H:%M"),
+        file=str(file),
     )
 
 
+def _values(workflow: str, entry: Entry, file: Path) -> tuple[float | None, float | None]:
+    """(the score, that of the baseline); None for one that the file does not have."""
+    import srsly
+
+    try:
+        metrics = dict(srsly.read_json(file))
+        value = entry.value(metrics)
+        baseline_value = entry.baseline[1](metrics) if entry.baseline else None
+        if not (_is_score(value) and _is_score(baseline_value)):
+            raise TypeError("a figure is not a number")
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        reason = f"not a file of figures, or a damaged one ({type(error).__name__})"
+        remedy = f"make it again by python -m weasel run {workflow}"
+        raise ValueError(f"{file}: {reason}: {remedy}") from None
+    return value, baseline_value
+
+
+def _is_score(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and math.isfinite(value))
+
+
 def show(value: float | None, unit: str) -> str:
-    """A score as the table has it."""
+    """A score as the table shows it."""
     if value is None:
         return "-"
     shown = {"share": f"{100 * value:.1f}%", "percent": f"{value:.1f}%", "count": f"{value:,.0f}"}
@@ -243,14 +120,34 @@ def show(value: float | None, unit: str) -> str:
 
 
 def cells(rows: list[Row]) -> Iterator[tuple[str, ...]]:
-    """The columns of the table, filled in."""
+    """The lines of the table, a string for each column."""
     for row in rows:
-        beside = f"{row.baseline} {show(row.baseline_value, row.unit)}" if row.baseline else ""
-        score = f"{row.score} {show(row.value, row.unit)}" if row.made else "not run"
-        yield row.workflow, row.what, score, beside, row.made
+        baseline = f"{row.baseline} {show(row.baseline_value, row.unit)}" if row.baseline else ""
+        score = f"{row.score} {show(row.value, row.unit)}" if row.made else NOT_RUN
+        yield row.workflow, row.what, score, baseline, row.made
 
 
-COLUMNS = ("workflow", "what", "score", "beside it", "made")
+def to_markdown(lines: list[tuple[str, ...]]) -> str:
+    """The table as Markdown."""
+    text = f"| {' | '.join(COLUMNS)} |\n| {' | '.join(['---'] * len(COLUMNS))} |\n"
+    for line in lines:
+        escaped = [cell.replace("|", "\\|") for cell in line]
+        text += f"| {' | '.join(escaped)} |\n"
+    return text
+
+
+def print_table(lines: list[tuple[str, ...]]) -> None:
+    """Print the table; workflows that did not run are dim."""
+    from rich.table import Table
+
+    from scripts.scores import console
+
+    table = Table(*COLUMNS, title=TITLE, title_justify="left")
+    for line in lines:
+        table.add_row(*line, style="dim" if line[2] == NOT_RUN else "")
+    console().print(table)
+
+
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -267,25 +164,17 @@ def collect_all(
         Path, typer.Argument(help="folder for report.html, report.md and report.json")
     ],
 ) -> None:
-    """Print all figures in one table, and write it as a page, as Markdown and as JSON."""
-    rows = collect(training)
+    """Print all figures in one table, and write it as HTML, Markdown and JSON."""
+    from scripts import pages
+
+    rows = collect(training, all_entries())
     lines = list(cells(rows))
-    table = Table(*COLUMNS, title="Where this project stands", title_justify="left")
-    for line in lines:
-        table.add_row(*line, style="dim" if line[2] == "not run" else "")
-    console().print(table)
+    print_table(lines)
     write_json(output / "report.json", [asdict(row) for row in rows])
-    markdown = [
-        COLUMNS,
-        ("---",) * len(COLUMNS),
-        *([cell.replace("|", "\\|") for cell in line] for line in lines),
-    ]
-    write_text(output / "report.md", "".join(f"| {' | '.join(line)} |\n" for line in markdown))
-    template = Path(__file__).with_name("report.html.jinja")
-    write_text(
-        output / "report.html",
-        pages.render(template, title="Where this project stands", columns=COLUMNS, lines=lines),
-    )
+    write_text(output / "report.md", to_markdown(lines))
+    template = Path(__file__).with_name("overview.html.jinja")
+    page = pages.render(template, title=TITLE, columns=COLUMNS, lines=lines)
+    write_text(output / "report.html", page)
     print(f"Look at {output / 'report.html'}")
 
 
