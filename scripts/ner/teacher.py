@@ -87,7 +87,8 @@ class Teacher:
     classes: list[str] = field(default_factory=list)
     confidence: float = 1.0
     _models: dict[tuple[str, int], "LogisticRegression"] = field(default_factory=dict)
-    _scalers: dict[str, "StandardScaler"] = field(default_factory=dict)
+    _columns: dict[str, np.ndarray] = field(default_factory=dict)  # of sparse features
+    _scalers: dict[str, "StandardScaler"] = field(default_factory=dict)  # of dense ones
 
     @property
     def threshold(self) -> float:
@@ -107,7 +108,7 @@ class Teacher:
         probability = np.zeros(len(tokens.labels))
         with progress_bar("teacher", N_FOLDS * len(self.features), " fits") as bar:
             for name in self.features:
-                rows = self._rows(name, tokens)
+                rows = self._training_rows(name, tokens)
                 for number in range(N_FOLDS):
                     self._fit_fold(name, number, rows, tokens)
                     held_out = renamed & (tokens.folds == number)
@@ -153,21 +154,28 @@ class Teacher:
             origins += [doc] * (N_COPIES if doc.ents else 0)
         return [replace_mentions(doc, other_name) for doc in origins], origins
 
-    def _rows(self, name: str, tokens: _Tokens) -> Any:
-        """(n_tokens, n_features) of the texts and the copies; scaled as the texts are."""
-        texts = self._scaled(name, tokens.docs, fit=True)
-        return _stack([texts, self._scaled(name, tokens.copies)])
+    def _training_rows(self, name: str, tokens: _Tokens) -> Any:
+        """(n_tokens, n_features) of the texts and the copies, to learn from.
 
-    def _scaled(self, name: str, docs: Sequence[Doc], fit: bool = False) -> Any:
-        """(n_tokens, n_features), to mean 0 and variance 1 if they are dense."""
-        from scipy.sparse import issparse
+        Dense features are scaled so that those of the texts have mean 0 and variance 1. Of sparse
+        ones the columns that occur are used: fitting the others takes long and leaves them at 0.
+        """
+        from scipy.sparse import issparse, vstack
         from sklearn.preprocessing import StandardScaler
 
+        texts, copies = self.features[name](tokens.docs), self.features[name](tokens.copies)
+        if issparse(texts):
+            rows = vstack([texts, copies], format="csr")
+            self._columns[name] = np.unique(rows.indices)
+            return rows[:, self._columns[name]]
+        self._scalers[name] = StandardScaler().fit(texts)
+        return np.concatenate([self._scalers[name].transform(part) for part in (texts, copies)])
+
+    def rows(self, name: str, docs: Sequence[Doc]) -> Any:
+        """(n_tokens, n_features) of texts, as the classifiers take them."""
         features = self.features[name](docs)
-        if issparse(features):
-            return features
-        if fit:
-            self._scalers[name] = StandardScaler().fit(features)
+        if name in self._columns:
+            return features[:, self._columns[name]]
         return self._scalers[name].transform(features)
 
     def _fit_fold(self, name: str, number: int, rows: Any, tokens: _Tokens) -> None:
@@ -194,7 +202,7 @@ class Teacher:
         folds = np.repeat([fold_of(doc) for doc in docs], lengths)
         total = np.zeros((len(folds), len(self.classes)))
         for name in self.features:
-            rows = self._scaled(name, docs)
+            rows = self.rows(name, docs)
             for number in set(folds.tolist()):
                 chosen, model = folds == number, self._models[name, number]
                 columns = [self.classes.index(label) for label in model.classes_]
@@ -219,12 +227,6 @@ class Teacher:
             doc.set_ents(spans, default="outside")
             in_entity.append((1 - probabilities[:, outside]).astype("f4"))
         return in_entity
-
-
-def _stack(parts: list[Any]) -> Any:
-    from scipy.sparse import issparse, vstack
-
-    return vstack(parts, format="csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
 def too_few(docs: Sequence[Doc]) -> bool:
