@@ -622,6 +622,7 @@ def counted(trained: Path, sentiment: Language, tmp_path_factory: pytest.TempPat
     folder = copy_project(tmp_path_factory.mktemp("opinions"))
     for name in ("corpus", "training", "project.lock"):
         subprocess.run(["cp", "-r", str(trained / name), str(folder)], check=True)
+    (folder / "training/textcat").mkdir()
     sentiment.to_disk(folder / "training/textcat/pipeline")
     (folder / "own.py").write_text(OWN_CODE)
     options = ["--vars.opinions.code", "own.py", "--vars.opinions.min_mentions", "10"]
