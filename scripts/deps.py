@@ -20,6 +20,7 @@ from scripts.project_file import WIDTH, dump_yaml, flow_list, load_yaml
 
 ROOT = Path(__file__).parent.parent
 GUARDS_COMMENT = "# written by python -m scripts.deps: see scripts/overrides.py"
+UNRELATED = "scripts/overrides.py"  # every command imports it, and none gives other results for it
 TEMPLATE = re.compile(r"[\w.-]+\.jinja")
 
 
@@ -33,7 +34,8 @@ def command_sources(script: Iterable[str], root: Path = ROOT) -> list[str]:
             sources |= imported_files(path, root) if path.suffix == ".py" else {path}
         if words[:2] == ["python", "-m"] and words[2].startswith("scripts"):
             sources |= step_files(words[2], words[3] if len(words) > 3 else "", root)
-    return sorted(path.relative_to(root).as_posix() for path in sources)
+    names = {path.relative_to(root).as_posix() for path in sources}
+    return sorted(names - {UNRELATED})
 
 
 def step_files(module: str, step: str, root: Path = ROOT) -> set[Path]:
@@ -115,14 +117,16 @@ def _templates(files: Iterable[Path], root: Path) -> set[Path]:
 def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
     """Deps with these sources in place of those that they have.
 
-    A source stands between two other deps: weasel's config system reads two neighbours that are
-    both a bare variable as one entry.
+    Something stands between two vars: weasel's config system reads two neighbours in a list that
+    are both a bare variable as one entry.
     """
     others = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
+    variables = [dep for dep in others if dep.startswith("${")]
+    paths = [dep for dep in others if dep not in variables] + sources
     merged = []
-    for number in range(max(len(sources), len(others))):
-        merged += sources[number : number + 1] + others[number : number + 1]
-    return merged
+    for number, variable in enumerate(variables):
+        merged += [variable, *paths[number : number + 1]]
+    return merged + paths[len(variables) :]
 
 
 def stale_commands(project: dict[str, Any], root: Path = ROOT) -> dict[str, list[str]]:
@@ -143,8 +147,10 @@ def write_sources(project: Any, root: Path = ROOT) -> None:
     """Put the sources of each command among its deps."""
     stale = stale_commands(project, root)
     for command in project["commands"]:
-        if command["name"] in stale:
-            command["deps"] = flow_list(stale[command["name"]])
+        if names := stale.get(command["name"]):
+            command["deps"] = flow_list(names)
+        elif command["name"] in stale:
+            del command["deps"]
 
 
 def with_guards(text: str, variables: Mapping[str, Any]) -> str:

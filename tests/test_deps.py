@@ -70,7 +70,7 @@ def test_imports_may_go_round(root: Path) -> None:
 def test_bare_variables_do_not_stand_side_by_side() -> None:
     deps = ["scripts/old.py", "${vars.a}", "${vars.b}", "corpus/x"]
     merged = with_sources(deps, ["scripts/a.py", "scripts/b.py"])
-    assert merged == ["scripts/a.py", "${vars.a}", "scripts/b.py", "${vars.b}", "corpus/x"]
+    assert merged == ["${vars.a}", "corpus/x", "${vars.b}", "scripts/a.py", "scripts/b.py"]
 
 
 def test_guards_are_written_once() -> None:
