@@ -114,6 +114,13 @@ def _templates(files: Iterable[Path], root: Path) -> set[Path]:
     return found
 
 
+def _missing_separators(deps: Iterable[str]) -> int:
+    """How many sources it takes to separate the vars among deps."""
+    others = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
+    variables = [dep for dep in others if dep.startswith("${")]
+    return max(0, len(variables) - 1 - (len(others) - len(variables)))
+
+
 def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
     """Deps with these sources in place of those that they have.
 
@@ -132,11 +139,13 @@ def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
 def stale_commands(project: dict[str, Any], root: Path = ROOT) -> dict[str, list[str]]:
     """The deps that commands should have, by command, for those that have others.
 
-    A command that is never skipped needs no sources among its deps.
+    A command that is never skipped needs no sources among its deps, but to separate two vars.
     """
     stale = {}
     for command in project["commands"]:
-        sources = [] if command.get("no_skip") else command_sources(command["script"], root)
+        sources = command_sources(command["script"], root)
+        if command.get("no_skip"):
+            sources = sources[: _missing_separators(command.get("deps", []))]
         deps = with_sources(command.get("deps", []), sources)
         if deps != list(command.get("deps", [])):
             stale[command["name"]] = deps
