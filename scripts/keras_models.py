@@ -1,4 +1,4 @@
-"""Load TensorFlow and Keras, and write and read Keras models: nothing in a file is run."""
+"""Load TensorFlow and Keras, and write and read Keras models without running code in a file."""
 
 import contextlib
 import io
@@ -13,11 +13,11 @@ from typing import Any
 
 from scripts.files import need
 
-FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip file can hold: same weights, same bytes
+FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the first date that a zip file can hold
 
 
 def tensorflow() -> Any:
-    """TensorFlow, without the lines that it logs at import.
+    """TensorFlow, imported without the lines that it logs.
 
     Raises:
         ValueError: "tensorflow is not installed ...", "Keras runs on ...".
@@ -36,15 +36,15 @@ def tensorflow() -> Any:
 
 @contextlib.contextmanager
 def _no_stderr() -> Iterator[None]:
-    """Silence code in C++ that writes to stderr before it looks at its log level."""
-    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
+    """Silence C++ code that writes to stderr before it reads its log level."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
     try:
         yield
     finally:
         os.dup2(stderr, 2)
         os.close(stderr)
-        os.close(nothing)
+        os.close(null)
 
 
 def load_keras() -> Any:
@@ -56,7 +56,7 @@ def load_keras() -> Any:
 
 
 def keras_bytes(model: Any) -> bytes:
-    """A Keras model as the content of a .keras file; the same weights give the same bytes."""
+    """A Keras model as the content of a .keras file. The same weights give the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -64,7 +64,7 @@ def keras_bytes(model: Any) -> bytes:
 
 
 def _reproducible(data: bytes) -> bytes:
-    """A .keras file (a zip) without what differs between runs: dates and memory addresses."""
+    """A .keras file (a zip file) without dates and memory addresses, which differ between runs."""
     out = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(data)) as old,
@@ -79,7 +79,9 @@ def _reproducible(data: bytes) -> bytes:
 
 
 def read_keras(path: Path) -> Any:
-    """A model of a .keras file, by safe_mode: layers of Keras alone, no code.
+    """Read the model of a .keras file.
+
+    It is read in safe_mode: only Keras' own layers are allowed, and no code.
 
     Raises:
         ValueError: "... can't be loaded ...", and what `tensorflow` raises.
@@ -87,6 +89,7 @@ def read_keras(path: Path) -> Any:
     load = load_keras().saving.load_model
     try:
         return load(path, compile=False, safe_mode=True)
-    except Exception as error:  # zipfile, h5py, json and Keras each raise their own
+    # zipfile, h5py, json and Keras each raise their own errors.
+    except Exception as error:
         why = f"damaged, of a newer Keras, or not of Keras' own layers ({type(error).__name__})"
         raise ValueError(f"{path} can't be loaded: {why}: train or save it again") from None

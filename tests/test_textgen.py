@@ -1,12 +1,13 @@
 """The workflow `textgen`: texts, n-grams, the network, samples, activations."""
 
 import ast
+import itertools
 import json
 import math
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,14 @@ from typer.testing import CliRunner
 from scripts.textgen import __main__ as commands
 from scripts.textgen import activations, evaluate, folder, sources, train
 from scripts.textgen.characters import UNKNOWN, Characters, split
+from scripts.textgen.drawing import passage
 from scripts.textgen.folder import load
 from scripts.textgen.network import Network
 from scripts.textgen.ngrams import NGrams
+from scripts.textgen.properties import properties
 from scripts.textgen.sample import compiles, cut_back, draw, generate
-from scripts.textgen.train import Schedule, batches, read_settings
+from scripts.textgen.settings import Schedule, read_settings
+from scripts.textgen.train import batches
 from tests.conftest import ROOT, copy_project, run_module, shared_data, weasel
 
 TINY = """
@@ -64,23 +68,18 @@ TEXT = "two" "words and more"
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the corpus and a tiny model of some of the project's own code. Tests look at it and change nothing."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a corpus of some of the project's own code, and a tiny model of it.
+
+    Tests do not change it.
+    """
     pytest.importorskip("tensorflow")
     folder = tmp_path_factory.mktemp("textgen")
     (folder / "tiny.cfg").write_text(TINY)
-    done = run_module(
-        ROOT, "scripts.textgen", "corpus", str(folder / "corpus"), "--texts", "scripts/ner"
-    )
+    config, corpus, training = (str(folder / name) for name in ("tiny.cfg", "corpus", "training"))
+    done = run_module(ROOT, "scripts.textgen", "corpus", corpus, "--texts", "scripts/textgen")
     assert done.returncode == 0, done.stderr
-    done = run_module(
-        ROOT,
-        "scripts.textgen",
-        "train",
-        str(folder / "tiny.cfg"),
-        str(folder / "corpus"),
-        str(folder / "training"),
-    )
+    done = run_module(ROOT, "scripts.textgen", "train", config, corpus, training)
     assert done.returncode == 0, done.stderr
     assert "step 20:" in done.stdout and "on dev" in done.stdout
     return folder
@@ -92,26 +91,20 @@ def test_code_without_prose(tmp_path: Path) -> None:
     assert compiles(text)
     for gone in ("#", "comment", "Read", "such", "it's", "words", "\n\n\n", "a b"):
         assert gone not in text
-    for kept in (
-        "import os\n",
-        'mode="rb"',
-        "'MSG'",
-        "b'MSG'",
-        "'key'",
-        "raise ValueError('MSG')\n",
-    ):
-        assert kept in text
+    kept = ["import os\n", 'mode="rb"', "'MSG'", "b'MSG'", "'key'", "raise ValueError('MSG')\n"]
+    assert all(part in text for part in kept)
     assert text.startswith("'MSG'\n") and text.endswith("\n")
-    (tmp_path / "a.py").write_text(
-        "x = 1\n\f\ny = 2  # b\nz = 'a b'\n", encoding="utf8"
-    )  # a form feed ends no line
+
+
+def test_a_form_feed_does_not_end_a_line_of_code(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n\f\ny = 2  # b\nz = 'a b'\n", encoding="utf8")
     assert sources.read(tmp_path / "a.py") == "x = 1\n\ny = 2\nz = 'MSG'\n"
 
 
 @pytest.mark.parametrize("file", ["json/decoder.py", "tokenize.py", "dataclasses.py", "turtle.py"])
 def test_code_of_the_standard_library_still_means_the_same(file: str) -> None:
-    """What is left compiles and has the functions and classes of the original."""
-    path = next(found for found in sources.files_of("stdlib") if str(found).endswith(f"/{file}"))
+    """What is left has the functions and classes of the original."""
+    path = next(path for path in sources.files_of("stdlib") if str(path).endswith(f"/{file}"))
 
     def names(source: str) -> list[str]:
         kinds = ast.FunctionDef | ast.ClassDef
@@ -121,12 +114,13 @@ def test_code_of_the_standard_library_still_means_the_same(file: str) -> None:
 
 
 def test_the_frame_of_gutenberg_is_taken_away() -> None:
-    frame = "The Project Gutenberg eBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nIt was.\n\n{}\nLicence.\n"
+    begin = "The Project Gutenberg eBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***"
     for end in (
         "*** END OF THE PROJECT GUTENBERG EBOOK X ***",
         "End of the Project Gutenberg EBook of X",
     ):
-        assert sources.without_frame(frame.format(end)) == "It was.\n"
+        book = f"{begin}\n\nIt was.\n\n{end}\nLicence.\n"
+        assert sources.without_frame(book) == "It was.\n"
     assert sources.without_frame("No frame.\n") == "No frame.\n"
 
 
@@ -178,9 +172,8 @@ def test_characters_go_and_come_back(text: str) -> None:
     characters = Characters.of(text)
     assert characters.decode(characters.encode(text)) == text
     other = Characters.of("ab")
-    assert other.decode(other.encode(text)) == "".join(
-        character if character in "ab" else UNKNOWN for character in text
-    )
+    expected = [character if character in "ab" else UNKNOWN for character in text]
+    assert other.decode(other.encode(text)) == "".join(expected)
 
 
 def ids_of(text: str) -> tuple[Characters, NDArray[np.int64]]:
@@ -191,7 +184,7 @@ def ids_of(text: str) -> tuple[Characters, NDArray[np.int64]]:
 @pytest.mark.parametrize("order", [1, 3, 6])
 def test_ngram_probabilities_sum_to_one_and_are_what_bits_says(order: int) -> None:
     characters, ids = ids_of(CODE * 3)
-    model = NGrams.of(ids[: len(CODE)], len(characters.known), order)
+    model = NGrams.of(ids[: len(CODE)], len(characters.alphabet), order)
     bits = model.bits(ids)
     for place in (0, 1, 2, 50, 300, len(ids) - 1):
         probabilities = model.probabilities(ids[:place].tolist())
@@ -201,31 +194,29 @@ def test_ngram_probabilities_sum_to_one_and_are_what_bits_says(order: int) -> No
 
 def test_longer_ngrams_know_a_text_that_repeats() -> None:
     characters, ids = ids_of("the cat sat on the mat. " * 50)
-    bits = {
-        order: NGrams.of(ids, len(characters.known), order).bits(ids).mean() for order in (1, 2, 6)
-    }
+    models = {order: NGrams.of(ids, len(characters.alphabet), order) for order in (1, 2, 6)}
+    bits = {order: model.bits(ids).mean() for order, model in models.items()}
     assert bits[1] > bits[2] > bits[6] and bits[6] < 0.2
-    assert generate(
-        NGrams.of(ids, len(characters.known), 6), characters, "the c", 6, temperature=0
-    ) == ["at sat"]
+    assert generate(models[6], characters, "the c", 6, temperature=0) == ["at sat"]
     with pytest.raises(ValueError, match="shorter than an n-gram of 9"):
         NGrams.of(ids[:5], 20, 9)
 
 
 def test_the_best_order_is_found() -> None:
-    """Each order that is tried gives what a model of that order alone gives, and the best is the last that was worth its cost."""
+    """The bits of each order are those of a model of that order alone.
+
+    The best order is the last one that saved enough.
+    """
     characters, ids = ids_of(CODE * 6)
-    best, bits = evaluate.best_ngrams(
-        ids[: 2 * len(CODE)], ids[2 * len(CODE) :], len(characters.known)
-    )
+    train, dev = ids[: 2 * len(CODE)], ids[2 * len(CODE) :]
+    best, bits = evaluate.best_ngrams(train, dev, len(characters.alphabet))
     assert list(bits) == list(range(3, 3 + len(bits))) and list(bits)[-2] == len(best.orders)
     for order, value in bits.items():
-        alone = NGrams.of(ids[: 2 * len(CODE)], len(characters.known), order)
-        assert alone.bits(ids[2 * len(CODE) :]).mean() == pytest.approx(value)
+        alone = NGrams.of(train, len(characters.alphabet), order)
+        assert alone.bits(dev).mean() == pytest.approx(value)
     values = list(bits.values())
-    assert values[-1] > values[-2] - 0.001 and all(
-        after < before - 0.001 for before, after in pairwise(values[:-1])
-    )
+    assert values[-1] > values[-2] - 0.001
+    assert all(after < before - 0.001 for before, after in pairwise(values[:-1]))
 
 
 @pytest.mark.parametrize(
@@ -234,8 +225,8 @@ def test_the_best_order_is_found() -> None:
 )
 def test_where_a_function_ends(rest: str) -> None:
     function = "def f(\n    a,\n):\n    b = 1\n\n    define = 2\n    def h():\n        pass"
-    found = re.search(evaluate.OUTSIDE, function + rest)
-    assert found and (function + rest)[: found.start()] == function
+    match = re.search(evaluate.FUNCTION_END, function + rest)
+    assert match and (function + rest)[: match.start()] == function
 
 
 @settings(max_examples=50)
@@ -245,13 +236,13 @@ def test_draws_stay_in_what_top_k_and_top_p_leave(
 ) -> None:
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(20, 6))
-    probabilities = np.exp(logits / temperature) / np.exp(logits / temperature).sum(
-        axis=1, keepdims=True
-    )
+    weights = np.exp(logits / temperature)
+    probabilities = weights / weights.sum(axis=1, keepdims=True)
     drawn = draw(logits, temperature, top_k, top_p, rng)
     for row, i in enumerate(drawn):
-        likelier = probabilities[row] > probabilities[row, i]
-        assert likelier.sum() < (top_k or 6) and probabilities[row][likelier].sum() < top_p + 1e-9
+        more_likely = probabilities[row] > probabilities[row, i]
+        assert more_likely.sum() < (top_k or 6)
+        assert probabilities[row][more_likely].sum() < top_p + 1e-9
     assert (draw(logits, 0, top_k, top_p, rng) == logits.argmax(axis=1)).all()
 
 
@@ -263,28 +254,40 @@ def test_draws_follow_the_probabilities() -> None:
     assert colder == pytest.approx([0.25 / 0.38, 0.09 / 0.38, 0.04 / 0.38, 0], abs=0.015)
 
 
-def test_what_compiles() -> None:
-    assert (
-        compiles("x = 1\n")
-        and not compiles("x = = 1\n")
-        and not compiles("a\0b")
-        and compiles("'\\d'\n")
-    )
-    assert cut_back("def f():\n    return 1\n\ndef g(:\n") == "def f():\n    return 1\n\n"
-    assert cut_back("def (") == ""
-    assert (
-        compiles("    return 1\n")
-        and not compiles("return 1\n")
-        and not compiles("    return 1\n  x\n")
-    )
-    assert cut_back("\n    for i in x:\n        y\n  z\n") == "\n    for i in x:\n        y\n"
+@pytest.mark.parametrize("code", ["x = 1\n", "'\\d'\n", "    return 1\n"])
+def test_code_that_compiles(code: str) -> None:
+    assert compiles(code)
+
+
+@pytest.mark.parametrize("code", ["x = = 1\n", "a\0b", "return 1\n", "    return 1\n  x\n"])
+def test_code_that_does_not_compile(code: str) -> None:
+    assert not compiles(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("def f():\n    return 1\n\ndef g(:\n", "def f():\n    return 1\n\n"),
+        ("def (", ""),
+        ("\n    for i in x:\n        y\n  z\n", "\n    for i in x:\n        y\n"),
+    ],
+)
+def test_code_is_cut_back_until_it_compiles(code: str, kept: str) -> None:
+    assert cut_back(code) == kept
 
 
 def test_functions_are_scored() -> None:
     written = ["def f():\n    return 1\n", "def f():\n    return 1\n", "def g(:\n", ""]
-    found = evaluate.score_functions(written, "x = 2\ndef f():\n    return 1\n")
-    assert (found["functions"], found["ended"], found["compile"], found["share"]) == (4, 3, 2, 0.5)
-    assert (found["different"], found["copied"], found["mean_lines"]) == (1, 2, 2.0)
+    scores = evaluate.score_functions(written, "x = 2\ndef f():\n    return 1\n")
+    assert scores == {
+        "functions": 4,
+        "ended": 3,
+        "compile": 2,
+        "share": 0.5,
+        "mean_lines": 2.0,
+        "different": 1,
+        "copied": 2,
+    }
 
 
 def schedule(batch: int, chunk: int) -> Schedule:
@@ -300,25 +303,30 @@ def schedule(batch: int, chunk: int) -> Schedule:
     )
 
 
-@pytest.mark.parametrize(
-    ("n", "batch", "chunk"), [(1000, 4, 10), (333, 7, 16), (50, 64, 20), (40, 1, 20)]
-)
+SIZES = [(1000, 4, 10), (333, 7, 16), (50, 64, 20), (40, 1, 20)]
+
+
+@pytest.mark.parametrize(("n", "batch", "chunk"), SIZES)
 def test_batches_go_through_the_text_in_streams(n: int, batch: int, chunk: int) -> None:
-    found, seen = batches(np.arange(n), schedule(batch, chunk), 0, 0), []
+    """Each chunk of a stream begins where the last one ended: its state is that of the text."""
+    seen: list[int] = []
     before = None
-    for places, anew in found:
+    for places, anew in batches(np.arange(n), schedule(batch, chunk), 0, 0):
         if anew and before is not None:
             break
         assert places.shape[1] == chunk and places.min() >= 0 and places.max() < n
-        assert (
-            before is None or (places[:, 0] == before[:, -1] + 1).all()
-        )  # the state that is carried is that of the character before
-        seen, before = [*seen, *places.ravel()], places
+        assert before is None or (places[:, 0] == before[:, -1] + 1).all()
+        seen += places.ravel().tolist()
+        before = places
     assert len(set(seen)) == len(seen) >= n - chunk * (batch + 2)
-    again = batches(np.arange(n), schedule(batch, chunk), 0, 1)
-    first = batches(np.arange(n), schedule(batch, chunk), 0, 0)
-    next(first)
-    assert (next(again)[0] == next(first)[0]).all()
+
+
+@pytest.mark.parametrize(("n", "batch", "chunk"), SIZES)
+def test_batches_can_begin_at_any_step(n: int, batch: int, chunk: int) -> None:
+    all_batches = batches(np.arange(n), schedule(batch, chunk), 0, 0)
+    next(all_batches)
+    later = batches(np.arange(n), schedule(batch, chunk), 0, 1)
+    assert (next(later)[0] == next(all_batches)[0]).all()
 
 
 def test_a_text_that_is_too_short() -> None:
@@ -340,26 +348,28 @@ def test_settings_that_are_wrong(setting: dict[str, object], words: str) -> None
         read_settings(ROOT / "configs" / "textgen.cfg", setting)
 
 
-def test_training_leaves_a_model_and_no_checkpoint(made: Path) -> None:
-    log = [
-        json.loads(line) for line in (made / "training/log.jsonl").read_text("utf8").splitlines()
-    ]
-    assert [line["step"] for line in log] == [20, 40] and log[1]["dev_bits"] < log[0][
-        "dev_bits"
-    ] < math.log2(120)
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    return read_jsonl(folder / "log.jsonl")
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf8").splitlines()]
+
+
+def test_training_leaves_a_model_and_no_checkpoint(trained: Path) -> None:
+    log = read_log(trained / "training")
+    assert [line["step"] for line in log] == [20, 40]
+    assert log[1]["dev_bits"] < log[0]["dev_bits"] < math.log2(120)
     assert all(len(line["sample"]) == 200 for line in log) and log[1]["learn_rate"] < 1e-6
-    assert sorted(path.name for path in (made / "training").iterdir() if path.name[0] != ".") == [
-        "curve.png",
-        "log.jsonl",
-        "model",
-    ]
+    names = sorted(path.name for path in (trained / "training").iterdir() if path.name[0] != ".")
+    assert names == ["curve.png", "log.jsonl", "model"]
 
 
-def test_the_network_measures_as_it_generates(made: Path) -> None:
+def test_the_network_measures_as_it_generates(trained: Path) -> None:
     """Bits over streams of a long text are those that one character after the other gives."""
-    saved = load(made / "training/model")
+    saved = load(trained / "training/model")
     network = Network(saved.model)
-    ids = saved.characters.encode((made / "corpus/dev.txt").read_bytes().decode("utf8"))[:1500]
+    ids = saved.characters.encode((trained / "corpus/dev.txt").read_bytes().decode("utf8"))[:1500]
     states, logits = network.start(ids[:0], 1)
     one_by_one = []
     for i in ids:
@@ -370,77 +380,84 @@ def test_the_network_measures_as_it_generates(made: Path) -> None:
     assert len(network.bits(ids)) == 1500 and (network.bits(ids) > 0).all()
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(made: Path, tmp_path: Path) -> None:
-    text = (made / "corpus/train.txt").read_bytes().decode("utf8")[:6000]
+def test_a_stopped_run_continues_to_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    text = (trained / "corpus/train.txt").read_bytes().decode("utf8")[:6000]
     characters = Characters.of(text)
     ids = characters.encode(text)
     shape, plan = read_settings(
-        made / "tiny.cfg", {"training.max_steps": 12, "training.eval_frequency": 4}
+        trained / "tiny.cfg", {"training.max_steps": 12, "training.eval_frequency": 4}
     )
 
-    def run(left: train.Arrays | None) -> Iterator[train.Trainer]:
-        trainer = train.Trainer(len(characters.known), shape, plan, 0)
-        if left:
-            trainer.restore(left)
+    def run(arrays: train.Arrays | None) -> Iterator[train.Trainer]:
+        trainer = train.Trainer(len(characters.alphabet), shape, plan, 0)
+        if arrays:
+            trainer.restore(arrays)
         for _ in train.train(ids[:5000], ids[5000:], trainer, plan, 0):
             yield trainer
 
     whole = [trainer.arrays() for trainer in run(None)]
     folder.write_checkpoint(tmp_path / "c.npz", whole[0], "f", characters)
-    left = folder.read_checkpoint(tmp_path / "c.npz", "f", characters)
-    resumed = [trainer.arrays() for trainer in run(left)]
+    checkpoint = folder.read_checkpoint(tmp_path / "c.npz", "f", characters)
+    resumed = [trainer.arrays() for trainer in run(checkpoint)]
     assert len(whole) == 3 and len(resumed) == 2 and not list(run(whole[-1]))
     assert all(np.array_equal(resumed[-1][name], values) for name, values in whole[-1].items())
-    for known, fingerprint, words in (
-        (Characters.of("abc"), "f", "other characters"),
-        (characters, "g", "another text, config or seed"),
+    model = next(run(None)).model
+    assert model.name == "textgen" and Network(model).bits(ids[:300]).shape == (300,)
+
+
+def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
+    characters, path = Characters.of("abcd"), tmp_path / "c.npz"
+    folder.write_checkpoint(path, {"step": np.arange(100)}, "f", characters)
+    for alphabet, fingerprint, words in (
+        ("abc", "f", "other characters"),
+        ("abcd", "g", "another text, config or seed"),
     ):
         with pytest.raises(ValueError, match=words):
-            folder.read_checkpoint(tmp_path / "c.npz", fingerprint, known)
-    (tmp_path / "c.npz").write_bytes((tmp_path / "c.npz").read_bytes()[:-100])
+            folder.read_checkpoint(path, fingerprint, Characters.of(alphabet))
+    path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="checkpoint is damaged"):
-        folder.read_checkpoint(tmp_path / "c.npz", "f", characters)
-    assert (
-        Network(trainer_model := next(run(None)).model).bits(ids[:300]).shape == (300,)
-        and trainer_model.name == "textgen"
-    )
+        folder.read_checkpoint(path, "f", characters)
 
 
-def test_samples(made: Path, tmp_path: Path) -> None:
-    def sampled(*prefixes: str, **more: Any) -> list[str]:
-        commands.sample(
-            made / "training/model", tmp_path / "s.jsonl", list(prefixes), length=40, n=2, **more
-        )
-        return [
-            json.loads(line)["text"]
-            for line in (tmp_path / "s.jsonl").read_text("utf8").splitlines()
-        ]
+@pytest.fixture
+def sampled(trained: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """Two texts of 40 characters for each prefix."""
 
+    def sample(*prefixes: str, **options: Any) -> list[str]:
+        output = tmp_path / "s.jsonl"
+        model = trained / "training/model"
+        commands.sample(model, output, list(prefixes), length=40, n=2, **options)
+        return [line["text"] for line in read_jsonl(output)]
+
+    return sample
+
+
+def test_samples_begin_with_their_prefix(sampled: Callable[..., list[str]]) -> None:
     greedy = sampled("def ", "\\nclass ", temperature=0)
     assert greedy[0] == greedy[1] and greedy[0].startswith("def ") and len(greedy[0]) == 44
     assert len(greedy) == 4 and greedy[3].startswith("\nclass ")
-    warm = sampled("import ", temperature=1, stop="e", seed=3)
-    assert warm[0] != warm[1] and all("e" not in text for text in warm)
-    assert (
-        warm
-        == sampled("import ", temperature=1, stop="e", seed=3)
-        != sampled("import ", temperature=1, stop="e", seed=4)
-    )
-    assert sampled("x = 1\n(", code="cut") == ["x = 1\n"] * 2 and sampled(
-        "x = = ", code="only"
-    ) == [] == sampled("x = = ", code="cut")
-    commands.sample(
-        made / "training/model",
-        tmp_path / "s.txt",
-        prefixes=ROOT / "assets/textgen/prefixes.jsonl",
-        length=5,
-        n=1,
-    )
-    assert (tmp_path / "s.txt").read_text("utf8").count("\n\n") >= 5
+
+
+def test_samples_depend_on_the_seed(sampled: Callable[..., list[str]]) -> None:
+    texts = sampled("import ", temperature=1, stop="e", seed=3)
+    assert texts[0] != texts[1] and all("e" not in text for text in texts)
+    assert texts == sampled("import ", temperature=1, stop="e", seed=3)
+    assert texts != sampled("import ", temperature=1, stop="e", seed=4)
+
+
+def test_samples_of_code(sampled: Callable[..., list[str]]) -> None:
+    assert sampled("x = 1\n(", code="cut") == ["x = 1\n"] * 2
+    assert sampled("x = = ", code="only") == [] == sampled("x = = ", code="cut")
+
+
+def test_samples_as_text(trained: Path, tmp_path: Path) -> None:
+    prefixes, output = ROOT / "assets/textgen/prefixes.jsonl", tmp_path / "s.txt"
+    commands.sample(trained / "training/model", output, prefixes=prefixes, length=5, n=1)
+    assert output.read_text("utf8").count("\n\n") >= 5
 
 
 @pytest.mark.parametrize(
-    ("more", "words"),
+    ("options", "words"),
     [
         ({"prefix": ["def 漢"]}, "the prefix has characters that the model never saw: '漢'"),
         ({"output": Path("s.pdf")}, "give a file that ends in .jsonl or .txt"),
@@ -448,36 +465,37 @@ def test_samples(made: Path, tmp_path: Path) -> None:
     ],
 )
 def test_samples_that_cant_be(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: dict[str, Any], words: str
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, Any],
+    words: str,
 ) -> None:
+    arguments = {"model": trained / "training/model", "output": tmp_path / "s.jsonl"}
     with pytest.raises(SystemExit):
-        commands.sample(
-            **{"model": made / "training/model", "output": tmp_path / "s.jsonl", **more}
-        )
+        commands.sample(**arguments | options)
     assert words in capsys.readouterr().err and not (tmp_path / "s.jsonl").exists()
 
 
 def test_a_model_of_other_characters(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.txt").write_text("смотри, как это работает\n" * 30, encoding="utf8")
     commands.corpus(tmp_path, str(tmp_path / "a.txt"))
     with pytest.raises(SystemExit):
-        commands.evaluate(made / "training/model", tmp_path, tmp_path)
-    assert (
-        "characters that the model never saw" in capsys.readouterr().err
-        and not (tmp_path / "metrics.json").exists()
-    )
+        commands.evaluate(trained / "training/model", tmp_path, tmp_path)
+    assert "characters that the model never saw" in capsys.readouterr().err
+    assert not (tmp_path / "metrics.json").exists()
 
 
-def test_a_model_that_is_damaged(made: Path, tmp_path: Path) -> None:
-    shutil.copytree(made / "training/model", tmp_path / "model")
+def test_a_model_that_is_damaged(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "training/model", tmp_path / "model")
     (tmp_path / "model/model.keras").write_bytes(
-        (made / "training/model/model.keras").read_bytes()[:5000]
+        (trained / "training/model/model.keras").read_bytes()[:5000]
     )
     with pytest.raises(ValueError, match="damaged"):
         load(tmp_path / "model")
-    shutil.copy(made / "training/model/model.keras", tmp_path / "model")
+    shutil.copy(trained / "training/model/model.keras", tmp_path / "model")
     for facts, words in (
         ('{"characters": "abc", "step": 1}', "do not belong together"),
         ("[]", "model.json is damaged"),
@@ -509,187 +527,161 @@ def test_a_corpus_that_does_not_belong_together(
     with pytest.raises(SystemExit):
         commands.evaluate(tmp_path / "model", tmp_path, tmp_path)
     assert "run textgen-train first" in capsys.readouterr().err
-    done = CliRunner().invoke(
-        commands.app,
-        ["train", str(ROOT / "configs/textgen.cfg"), str(tmp_path), str(tmp_path / "training")],
-    )
-    assert (
-        done.exit_code == 1
-        and "do not belong together, or are damaged: run textgen-corpus again" in done.stderr
-    )
+    done = run_train(ROOT / "configs/textgen.cfg", tmp_path, tmp_path / "training")
+    words = "do not belong together, or are damaged: run textgen-corpus again"
+    assert done.exit_code == 1 and words in done.stderr
 
 
 @pytest.mark.parametrize("args", [["--nosection", "3"], ["--training"], ["foo"], ["--model", "3"]])
 def test_settings_that_can_not_be_read(tmp_path: Path, args: list[str]) -> None:
     write_corpus(tmp_path, "ababab", "bababa")
-    done = CliRunner().invoke(
-        commands.app,
-        [
-            "train",
-            str(ROOT / "configs/textgen.cfg"),
-            str(tmp_path),
-            str(tmp_path / "training"),
-            *args,
-        ],
-    )
-    assert (
-        done.exit_code == 1
-        and done.stderr.startswith("Error: ")
-        and done.stderr.count("\n") == 1
-        and not done.stdout
-    )
+    done = run_train(ROOT / "configs/textgen.cfg", tmp_path, tmp_path / "training", *args)
+    assert done.exit_code == 1 and done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1 and not done.stdout
+
+
+def run_train(*args: Any) -> Any:
+    return CliRunner().invoke(commands.app, ["train", *map(str, args)])
 
 
 def write_corpus(folder: Path, train_text: str, dev: str) -> None:
-    characters = Characters.of(train_text + dev).known
+    characters = Characters.of(train_text + dev).alphabet
     for name, text in (("train", train_text), ("dev", dev)):
         (folder / f"{name}.txt").write_text(text, encoding="utf8")
-    told = {"characters": characters, "code": False, "train": len(train_text), "dev": len(dev)}
-    (folder / "corpus.json").write_text(json.dumps(told))
+    facts = {"characters": characters, "code": False, "train": len(train_text), "dev": len(dev)}
+    (folder / "corpus.json").write_text(json.dumps(facts))
 
 
 def tiny_trainer(
-    made: Path, n_characters: int = 4, **settings: float
+    trained: Path, n_characters: int = 4, **settings: float
 ) -> tuple[train.Trainer, Schedule]:
-    given = {
-        "model.dropout": 0.0,
-        "training.warmup": 0,
-        **{f"training.{name}": value for name, value in settings.items()},
-    }
-    shape, plan = read_settings(made / "tiny.cfg", given)
+    overrides = {f"training.{name}": value for name, value in settings.items()}
+    overrides |= {"model.dropout": 0.0, "training.warmup": 0}
+    shape, plan = read_settings(trained / "tiny.cfg", overrides)
     return train.Trainer(n_characters, shape, plan, 0), plan
 
 
-def test_the_state_is_carried_from_step_to_step(made: Path) -> None:
+def test_the_state_is_carried_from_step_to_step(trained: Path) -> None:
     ids = np.random.default_rng(0).integers(0, 4, (2, 8, 32))
     losses = []
     for anew in (False, True):
-        trainer, _ = tiny_trainer(made)
+        trainer, _ = tiny_trainer(trained)
         trainer.update(ids[0], ids[0], True)
         losses.append(trainer.update(ids[1], ids[1], anew))
     assert losses[0] != losses[1]
 
 
-def test_gradients_are_clipped(made: Path) -> None:
-    ids, moved = np.random.default_rng(0).integers(0, 4, (8, 32)), []
-    for clip in (1.0, 1e-12):  # far below the epsilon of Adam
-        trainer, _ = tiny_trainer(made, clip=clip)
-        before = [weights.copy() for weights in trainer.model.get_weights()]
-        trainer.update(ids, ids, True)
-        moved.append(
-            max(
-                np.abs(a - b).max()
-                for a, b in zip(before, trainer.model.get_weights(), strict=True)
-            )
-        )
-    assert moved[0] > 1e-3 and moved[1] < 1e-5
+def largest_change(trainer: train.Trainer, ids: NDArray[np.int64]) -> float:
+    """The largest change of a weight by one step."""
+    before = [weights.copy() for weights in trainer.model.get_weights()]
+    trainer.update(ids, ids, True)
+    after = trainer.model.get_weights()
+    return max(np.abs(new - old).max() for old, new in zip(before, after, strict=True))
 
 
-def test_patience_ends_a_training_and_the_best_is_kept(made: Path, tmp_path: Path) -> None:
-    """The more the network learns of the one text, the less it expects the other."""
+def test_gradients_are_clipped(trained: Path) -> None:
+    ids = np.random.default_rng(0).integers(0, 4, (8, 32))
+    assert largest_change(tiny_trainer(trained, clip=1.0)[0], ids) > 1e-3
+    far_below_the_epsilon_of_adam = 1e-12
+    clipped, _ = tiny_trainer(trained, clip=far_below_the_epsilon_of_adam)
+    assert largest_change(clipped, ids) < 1e-5
+
+
+def test_patience_ends_a_training(trained: Path) -> None:
+    """The more the network learns of one text, the less it expects the other."""
     text, dev = np.zeros(3000, np.int64), np.ones(300, np.int64)
-    trainer, plan = tiny_trainer(made, patience=2, eval_frequency=1, max_steps=30)
-    assert [found.best for found in train.train(text, dev, trainer, plan, 0)] == [
-        True,
-        False,
-        False,
-    ]
+    trainer, plan = tiny_trainer(trained, patience=2, eval_frequency=1, max_steps=30)
+    evaluations = train.train(text, dev, trainer, plan, 0)
+    assert [evaluation.best for evaluation in evaluations] == [True, False, False]
+
+
+def test_the_best_model_is_kept(trained: Path, tmp_path: Path) -> None:
     write_corpus(tmp_path, "a" * 3000 + "b", "b" * 300)
-    args = [
-        "train",
-        str(made / "tiny.cfg"),
-        str(tmp_path),
-        str(tmp_path / "training"),
-        "--training.eval_frequency",
-        "10",
-    ]
-    done = CliRunner().invoke(commands.app, args)
+    training = tmp_path / "training"
+    options = ["--training.eval_frequency", "10"]
+    done = run_train(trained / "tiny.cfg", tmp_path, training, *options)
     assert done.exit_code == 0, done.stderr
-    log = [
-        json.loads(line)
-        for line in (tmp_path / "training/log.jsonl").read_text("utf8").splitlines()
-    ]
-    assert (
-        len(log) == 4
-        and log[0]["dev_bits"] < log[-1]["dev_bits"]
-        and load(tmp_path / "training/model").facts["step"] == 10
-    )
+    log = read_log(training)
+    assert len(log) == 4 and log[0]["dev_bits"] < log[-1]["dev_bits"]
+    assert load(training / "model").facts["step"] == 10
 
 
-def test_a_command_that_was_killed_goes_on_to_the_same_model(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_command_that_was_killed_continues_to_the_same_model(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    args = ["train", str(made / "tiny.cfg"), str(made / "corpus"), str(tmp_path)]
+    args = [trained / "tiny.cfg", trained / "corpus", tmp_path]
     write = folder.write_checkpoint
 
-    def killed(*given: Any) -> None:
-        write(*given)
+    def write_and_die(*args: Any) -> None:
+        write(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(folder, "write_checkpoint", killed)
-    assert CliRunner().invoke(commands.app, args).exit_code != 0
+    monkeypatch.setattr(folder, "write_checkpoint", write_and_die)
+    assert run_train(*args).exit_code != 0
     monkeypatch.undo()
     assert (tmp_path / "checkpoint.npz").exists() and not (tmp_path / "model").exists()
-    done = CliRunner().invoke(commands.app, args)
-    assert done.exit_code == 0 and "goes on after step 20 of 40" in done.stdout
+    done = run_train(*args)
+    assert done.exit_code == 0 and "continues after step 20 of 40" in done.stdout
+    logs = [read_log(path) for path in (tmp_path, trained / "training")]
+    for line in itertools.chain(*logs):
+        del line["seconds"]
+    assert logs[0] == logs[1]
+    models = [path / "model/model.json" for path in (tmp_path, trained / "training")]
+    assert models[0].read_bytes() == models[1].read_bytes()
 
-    def told(path: Path) -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in (path / "log.jsonl").read_text("utf8").splitlines()]
-        return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
-    assert told(tmp_path) == told(made / "training")
-    assert (tmp_path / "model/model.json").read_bytes() == (
-        made / "training/model/model.json"
-    ).read_bytes()
+def characters_with(text: str, values: NDArray[np.float64]) -> str:
+    """The characters of a text for which a property holds."""
+    pairs = zip(text, values, strict=True)
+    return "".join(character for character, value in pairs if value)
 
 
 def test_properties_of_cut_code() -> None:
     text = "    z)\n  x\nname = 'a'\n    odd = 1\n  line\nf('b')\n"
-    known = activations.properties(text, code=True)["inside string"]
-    assert [text[i] for i in range(len(text)) if known[i]] == ["'", "a", "'", "'", "b", "'"]
+    values = properties(text, code=True)["inside string"]
+    assert characters_with(text, values) == "'a''b'"
 
 
 def test_properties_of_code() -> None:
     text = 'def f(a):\n    return ["x y", (1)]\n'
-    known = activations.properties(text, code=True)
+    values = properties(text, code=True)
+    for name, expected in {
+        "keyword": "defreturn",
+        "inside string": '"x y"',
+        "indentation": "    ",
+        "line start": "d ",
+        "digit": "1",
+        "bracket depth": '(a)["x y", (1)]',
+    }.items():
+        assert characters_with(text, values[name]) == expected
+    assert values["bracket depth"].max() == 2
+    assert values["column"][-1] == len('    return ["x y", (1)]')
 
-    def where(name: str) -> str:
-        return "".join(
-            character for character, value in zip(text, known[name], strict=True) if value
-        )
 
-    assert (
-        where("keyword") == "defreturn"
-        and where("inside string") == '"x y"'
-        and where("indentation") == "    "
-    )
-    assert (
-        where("line start") == "d " and where("digit") == "1" and known["bracket depth"].max() == 2
-    )
-    assert where("bracket depth") == '(a)["x y", (1)]' and known["column"][-1] == len(
-        '    return ["x y", (1)]'
-    )
-    fed = activations.properties("x\f = 'a'\n\f\ny = 'b'\n", code=True)["inside string"]
-    assert [i for i, value in enumerate(fed) if value] == [5, 6, 7, 15, 16, 17]
-    prose = activations.properties('He said "no" twice.', code=False)
-    assert (
-        "".join(c for c, v in zip('He said "no" twice.', prose["inside quotes"], strict=True) if v)
-        == '"no'
-    )
+def test_properties_of_code_with_form_feeds() -> None:
+    values = properties("x\f = 'a'\n\f\ny = 'b'\n", code=True)["inside string"]
+    assert np.flatnonzero(values).tolist() == [5, 6, 7, 15, 16, 17]
+
+
+def test_properties_of_prose() -> None:
+    text = 'He said "no" twice.'
+    values = properties(text, code=False)["inside quotes"]
+    assert characters_with(text, values) == '"no'
 
 
 def test_the_unit_that_knows_a_property_is_found() -> None:
     text = "ab (cd) ef [gh] " * 30
-    known = activations.properties(text, code=True)
+    values = properties(text, code=True)
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(len(text), 7)), rng.normal(size=(len(text), 5))
-    second[:, 3] = 0.5 - known["bracket depth"] + rng.normal(scale=0.05, size=len(text))
-    units = {unit.property: unit for unit in activations.telling_units([first, second], known)}
+    second[:, 3] = 0.5 - values["bracket depth"] + rng.normal(scale=0.05, size=len(text))
+    ranked = activations.units_of_properties([first, second], values)
+    units = {unit.property: unit for unit in ranked}
     assert (units["bracket depth"].layer, units["bracket depth"].unit) == (2, 3)
     assert units["bracket depth"].correlation < -0.95 and abs(units["column"].correlation) < 0.3
     assert "digit" not in units  # there is none in the text
     with pytest.raises(ValueError, match="no unit '3:1': there are 1:0 to 1:6, 2:0 to 2:4"):
-        activations.chosen("1:2, 3:1", [first, second])
+        activations.parse_units("1:2, 3:1", [first, second])
 
 
 @pytest.mark.parametrize(
@@ -703,19 +695,17 @@ def test_the_unit_that_knows_a_property_is_found() -> None:
     ],
 )
 def test_the_passage_that_is_drawn(text: str, n: int, shown: str) -> None:
-    assert text[activations.passage(text, n)] == shown
+    assert text[passage(text, n)] == shown
 
 
-def test_activations_are_drawn(made: Path, tmp_path: Path) -> None:
-    commands.activations(
-        made / "training/model", made / "corpus", tmp_path, length=600, shown=150, top=2
-    )
+def test_activations_are_drawn(trained: Path, tmp_path: Path) -> None:
+    model, corpus = trained / "training/model", trained / "corpus"
+    commands.activations(model, corpus, tmp_path, length=600, shown=150, top=2)
     assert (tmp_path / "activations.png").stat().st_size > 5_000
     page = (tmp_path / "activations.html").read_text("utf8")
     assert page.count("<span") == 300 and page.count("<h3>layer") == 2
-    assert {"layer", "unit", "property", "correlation"} == set(
-        json.loads((tmp_path / "activations.json").read_text())[0]
-    )
+    units = json.loads((tmp_path / "activations.json").read_text())
+    assert set(units[0]) == {"layer", "unit", "property", "correlation"}
 
 
 @pytest.mark.slow
@@ -723,28 +713,15 @@ def test_workflow(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     folder = copy_project(tmp_path)
     (folder / "tiny.cfg").write_text(TINY)
-    own = [
-        "--vars.textgen.config",
-        "tiny.cfg",
-        "--vars.textgen.texts",
-        "scripts/textgen",
-        "--vars.textgen.functions",
-        "5",
-    ]
+    own = ["--vars.textgen.config", "tiny.cfg", "--vars.textgen.texts", "scripts/textgen"]
+    own += ["--vars.textgen.functions", "5"]
     weasel(folder, "textgen", ".", *own, "--vars.textgen.length", "60")
     metrics = json.loads((folder / "training/textgen/metrics.json").read_text())
-    assert (
-        metrics["dev_bits"] > metrics["ngram_bits"] > 1
-        and metrics["code"]
-        and metrics["network"]["functions"] == 5
-    )
-    samples = [
-        json.loads(line)["text"]
-        for line in (folder / "training/textgen/samples.jsonl").read_text("utf8").splitlines()
-    ]
-    assert 0 < len(samples) <= 18 and all(
-        map(compiles, samples)
-    )  # what no cut makes into code is left out
+    assert metrics["dev_bits"] > metrics["ngram_bits"] > 1
+    assert metrics["code"] and metrics["network"]["functions"] == 5
+    samples = [line["text"] for line in read_jsonl(folder / "training/textgen/samples.jsonl")]
+    # Samples that no cut turns into code are left out.
+    assert 0 < len(samples) <= 18 and all(map(compiles, samples))
     assert "Skipping 'textgen-train'" in weasel(folder, "textgen", ".", *own).stdout
 
 
@@ -755,6 +732,5 @@ def test_ngrams_on_tinyshakespeare() -> None:
         pytest.skip(f"{path} is not here")
     characters, ids = ids_of(path.read_text("utf8"))
     border = int(0.9 * len(ids))
-    assert NGrams.of(ids[:border], len(characters.known), 8).bits(
-        ids[border:]
-    ).mean() == pytest.approx(2.17, abs=0.02)
+    model = NGrams.of(ids[:border], len(characters.alphabet), 8)
+    assert model.bits(ids[border:]).mean() == pytest.approx(2.17, abs=0.02)

@@ -1,41 +1,42 @@
-"""What the network is worth: bits per character and samples that compile, beside those of the n-gram model."""
+"""Measure the network and the n-gram baseline: bits per character, and functions that compile."""
 
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from scripts.plots import COLOURS, subplots
 from scripts.textgen.characters import Characters
+from scripts.textgen.corpus import Corpus
+from scripts.textgen.network import Network
 from scripts.textgen.ngrams import NGrams
 from scripts.textgen.sample import Model, compiles, generate
 
-SHORTEST, WORTH = 3, 0.001  # characters of an n-gram; bits that one more must save
+MIN_ORDER = 3  # characters of an n-gram
+MIN_GAIN = 0.001  # bits that a longer n-gram must save
 FUNCTION = "def "
-LONGEST = 1000  # characters of a function; one that has not ended by then does not count as code
-# where a function has ended: a line that is not indented and closes no bracket, or the next function, method or class after an empty line
-OUTSIDE = r"\n(?=[^\s)\]}])|\n[^\S\n]*\n(?=[^\S\n]+(?:def|async def|class)\s|[^\S\n]+@)"
+MAX_LENGTH = 1000  # characters of a function; one that has not ended by then is not code
+# The end of a function: a line that is not indented and closes no bracket, or the next function,
+# method or class after an empty line.
+FUNCTION_END = r"\n(?=[^\s)\]}])|\n[^\S\n]*\n(?=[^\S\n]+(?:def|async def|class)\s|[^\S\n]+@)"
 
 
 def best_ngrams(
     text: NDArray[np.int64], dev: NDArray[np.int64], n_characters: int
 ) -> tuple[NGrams, dict[int, float]]:
-    """The n-gram model whose order costs the fewest bits per character of dev, and {order: bits}.
+    """The n-gram model of the order with the fewest bits per character of dev, and {order: bits}.
 
-    Orders of 3 and more are tried for as long as one more character saves 0.001 bits.
+    Orders from 3 up are tried for as long as a longer n-gram saves 0.001 bits.
 
     Raises:
         ValueError: "... too short for n-grams ...".
     """
     best, bits = None, {}
     for order, model in enumerate(NGrams.all_orders(text, n_characters), start=1):
-        if order < SHORTEST:
+        if order < MIN_ORDER:
             continue
         bits[order] = float(model.bits(dev).mean())
-        if best is not None and bits[order] > bits[order - 1] - WORTH:
+        if best is not None and bits[order] > bits[order - 1] - MIN_GAIN:
             break
         best = model
     if best is None:
@@ -45,68 +46,68 @@ def best_ngrams(
     return best, bits
 
 
-def functions(
+def measure_bits(
+    network: Network, characters: Characters, corpus: Corpus, name: str
+) -> tuple[NGrams, dict[str, Any]]:
+    """Measure the network and n-grams on dev.
+
+    Args:
+        network: to measure.
+        characters: that it knows.
+        corpus: n-grams are counted in its train.
+        name: of the corpus, for error messages.
+
+    Returns:
+        (the best n-gram model, bits per character of both and counts).
+
+    Raises:
+        ValueError: "... has characters that the model never saw ...", "... too short ...".
+    """
+    train = characters.encode_known(corpus.train, name)
+    dev = characters.encode_known(corpus.dev, name)
+    ngrams, bits_by_order = best_ngrams(train, dev, len(characters.alphabet))
+    order = len(ngrams.orders)
+    return ngrams, {
+        "dev_bits": float(network.bits(dev).mean()),
+        "ngram_bits": bits_by_order[order],
+        "ngram_order": order,
+        "ngram_bits_by_order": {str(key): bits for key, bits in bits_by_order.items()},
+        "characters": {"train": len(corpus.train), "dev": len(corpus.dev)},
+    }
+
+
+def write_functions(
     model: Model, characters: Characters, n: int, temperature: float, seed: int
 ) -> list[str]:
-    """n functions that a model writes after "def ", each as far as its last line; "" for one that did not end."""
+    """n functions that a model writes after "def "; "" for each one that did not end."""
     texts = generate(
         model,
         characters,
         f"\n\n{FUNCTION}",
-        LONGEST,
+        MAX_LENGTH,
         n,
         temperature=temperature,
-        stop=OUTSIDE,
+        stop=FUNCTION_END,
         seed=seed,
     )
-    return [f"{FUNCTION}{text.rstrip()}\n" if len(text) < LONGEST else "" for text in texts]
+    return [f"{FUNCTION}{text.rstrip()}\n" if len(text) < MAX_LENGTH else "" for text in texts]
 
 
-def score_functions(written: list[str], text: str) -> dict[str, Any]:
-    """How many compile, how long they are, and how many stand in the text that was learned from, word for word.
+def score_functions(functions: list[str], text: str) -> dict[str, Any]:
+    """Count the functions that compile, their lines, and those copied from the training text.
 
     Args:
-        written: functions, as `functions` gives them.
-        text: that was learned from.
+        functions: from `write_functions`.
+        text: that the model learned from.
     """
-    ended = [code for code in written if code]
+    ended = [code for code in functions if code]
     good = [code for code in ended if compiles(code)]
     return {
-        "functions": len(written),
+        "functions": len(functions),
         "ended": len(ended),
         "compile": len(good),
-        "share": len(good) / len(written),
+        "share": len(good) / len(functions),
         "mean_lines": float(np.mean([code.count("\n") for code in good])) if good else 0.0,
         "different": len(set(good)),
         "copied": sum(re.sub(r"\s+$", "", code) in text for code in good),
     }
-
-
-def draw_log(log: Sequence[dict[str, Any]]) -> Figure:
-    """Bits per character over minutes of training."""
-    figure, axes = subplots(figsize=(7.5, 3.6))
-    minutes = [line["seconds"] / 60 for line in log]
-    for key, label, colour in (
-        ("train_bits", "training text", COLOURS[0]),
-        ("dev_bits", "dev text", COLOURS[1]),
-    ):
-        axes.plot(
-            minutes,
-            [line[key] for line in log],
-            color=colour,
-            label=label,
-            marker="o",
-            markersize=3,
-        )
-    best = min(log, key=lambda line: line["dev_bits"])
-    axes.annotate(
-        f"{best['dev_bits']:.2f}",
-        (best["seconds"] / 60, best["dev_bits"]),
-        (0, 8),
-        textcoords="offset points",
-        ha="center",
-    )
-    axes.set(xlabel="minutes", ylabel="bits per character", ylim=(0, None))
-    axes.set_title("Training of the network", loc="left")
-    axes.legend(frameon=False)
-    return figure

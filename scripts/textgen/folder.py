@@ -1,5 +1,6 @@
-"""What a training leaves on the disk: a checkpoint while it runs, a model folder at its end."""
+"""The files of a training: a log and a checkpoint while it runs, a model folder at its end."""
 
+import math
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,13 @@ MODEL, FACTS = "model.keras", "model.json"
 
 @dataclass(frozen=True)
 class Saved:
-    """A model folder: the Keras model, its characters, and what else is known of it (config, steps, bits)."""
+    """A model folder.
+
+    Attributes:
+        model: of Keras.
+        characters: that it knows.
+        facts: its settings, steps and dev bits.
+    """
 
     model: Any
     characters: Characters
@@ -29,14 +36,15 @@ def save(folder: Path, saved: Saved) -> None:
     """Write a model folder in one step."""
     with new_folder(folder, marker=FACTS) as new:
         write_bytes(new / MODEL, keras_bytes(saved.model))
-        write_json(new / FACTS, {"characters": saved.characters.known, **saved.facts})
+        write_json(new / FACTS, {"characters": saved.characters.alphabet, **saved.facts})
 
 
 def load(folder: Path) -> Saved:
     """Read a model folder.
 
     Raises:
-        ValueError: "... does not exist: run textgen-train first", "... is damaged ...", "... other characters ...".
+        ValueError: "... does not exist or holds no model ...", "... is damaged ...",
+            "... do not belong together ...".
     """
     restore_folder(folder)
     if not (folder / MODEL).exists() or not (folder / FACTS).exists():
@@ -50,7 +58,7 @@ def load(folder: Path) -> Saved:
         raise ValueError(
             f"{folder / FACTS} is damaged: run textgen-train again ({type(error).__name__})"
         ) from None
-    if model.name != "textgen" or model.outputs[0].shape[-1] != len(characters.known):
+    if model.name != "textgen" or model.outputs[0].shape[-1] != len(characters.alphabet):
         raise ValueError(
             f"{folder}: model and characters do not belong together: run textgen-train again"
         )
@@ -58,35 +66,67 @@ def load(folder: Path) -> Saved:
 
 
 def write_checkpoint(path: Path, arrays: Arrays, fingerprint: str, characters: Characters) -> None:
-    """Write the arrays of an evaluation in one step."""
+    """Write a checkpoint in one step.
+
+    Args:
+        path: its file.
+        arrays: of the trainer.
+        fingerprint: a digest of texts, settings and seed.
+        characters: that the model knows.
+    """
+    content: dict[str, Any] = {
+        "fingerprint": np.array(fingerprint),
+        "characters": np.array(characters.alphabet),
+        **arrays,
+    }
     with replacing(path) as part, part.open("wb") as file:
-        np.savez(
-            file, fingerprint=np.array(fingerprint), characters=np.array(characters.known), **arrays
-        )  # type: ignore[arg-type]
+        np.savez(file, **content)
 
 
 def read_checkpoint(path: Path, fingerprint: str, characters: Characters) -> Arrays | None:
-    """The arrays that a run left which was stopped; None where there is no checkpoint.
+    """The arrays of a checkpoint, as `write_checkpoint` took them; None where there is none.
 
     Raises:
-        ValueError: "... checkpoint of a text with other characters ...", "... of other settings ...", "... is damaged ...".
+        ValueError: "... of a text with other characters ...", "... of another text, config or seed
+            ...", "the checkpoint is damaged ...".
     """
     if not path.exists():
         return None
-    remedy = f"delete {path} to begin anew"
+    remedy = f"delete {path} to start again"
     try:
-        with np.load(path, allow_pickle=False) as left:
-            arrays = dict(left)
-        found, known = str(arrays.pop("fingerprint")), str(arrays.pop("characters"))
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        earlier, alphabet = str(arrays.pop("fingerprint")), str(arrays.pop("characters"))
     except (ValueError, OSError, EOFError, KeyError, TypeError, zipfile.BadZipFile):
         raise ValueError(f"the checkpoint is damaged: {remedy}") from None
-    if known != characters.known:
-        differ = " ".join(map(repr, sorted(set(known) ^ set(characters.known))))
+    if alphabet != characters.alphabet:
+        differ = " ".join(map(repr, sorted(set(alphabet) ^ set(characters.alphabet))))
         raise ValueError(
-            f"the checkpoint is of a text with other characters ({differ}): {remedy}, or give that text again"
+            f"the checkpoint is of a text with other characters ({differ}): "
+            f"{remedy}, or give that text again"
         )
-    if found != fingerprint:
+    if earlier != fingerprint:
         raise ValueError(
-            f"the checkpoint is of another text, config or seed: {remedy}, or give the same again"
+            "the checkpoint is of another text, config or seed: "
+            f"{remedy}, or give the same ones again"
         )
     return arrays
+
+
+def read_log(path: Path, step: int) -> list[dict[str, Any]]:
+    """The lines of the log of a training that was stopped, up to a step.
+
+    Raises:
+        ValueError: "... is damaged ...".
+    """
+    try:
+        log: list[Any] = [line for line in srsly.read_jsonl(path) if line["step"] <= step]
+        return [line for line in log if _is_finite(line)]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"{path} is damaged: delete {path.with_name('checkpoint.npz')} to start again"
+        ) from None
+
+
+def _is_finite(line: dict[str, Any]) -> bool:
+    return math.isfinite(line["seconds"] + line["train_bits"] + line["dev_bits"])

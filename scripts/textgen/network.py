@@ -1,72 +1,65 @@
-"""The network: characters into an embedding, LSTM or GRU layers, and a score for each character that may come next.
+"""The network: an embedding of characters, LSTM or GRU layers, and a score for each next character.
 
-It takes its state and gives it back, so that one and the same model trains over a long text part by part, and generates from it one
-character at a time.
+It takes its state as an input and gives the new state as an output. So the same model trains over a
+long text part by part, and generates a text one character at a time.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
 from scripts.keras_models import load_keras, tensorflow
+from scripts.textgen.settings import Shape
 
 Ids: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float32]
 STREAMS = 32  # parts of a text that are measured side by side
-CHUNK = 256  # characters of a part at a time; as many before it are read first, so that it does not begin from nothing
-
-
-class Shape(BaseModel):
-    """[model] of a config."""
-
-    model_config = ConfigDict(extra="forbid")
-    cell: Literal["gru", "lstm"]
-    layers: int = Field(ge=1, le=16)
-    width: int = Field(ge=1, le=16_384)
-    embedding: int = Field(ge=1, le=16_384)
-    dropout: float = Field(ge=0, lt=1)
+# Characters of a part that are read at a time. As many before the part are read first, so that it
+# does not start from an empty state.
+CHUNK = 256
 
 
 def build(n_characters: int, shape: Shape) -> Any:
-    """(ids (n, length), states (n, width) ...) -> (logits (n, length, n_characters), states ...): a Keras model.
+    """A Keras model of the network.
 
-    A GRU layer has one state, an LSTM layer two. The weights are those that `keras.utils.set_random_seed` leads to.
+    It computes (ids (n, length), states (n, width) ...) -> (logits (n, length, n_characters),
+    states (n, width) ...). A GRU layer has one state, an LSTM layer two. The weights depend on
+    `keras.utils.set_random_seed`.
     """
     layers = load_keras().layers
-    kind = {"gru": layers.GRU, "lstm": layers.LSTM}[shape.cell]
+    recurrent = {"gru": layers.GRU, "lstm": layers.LSTM}[shape.cell]
+    n_states = 1 if shape.cell == "gru" else 2
     ids = layers.Input((None,), dtype="int32", name="ids")
     hidden = layers.Embedding(n_characters, shape.embedding, name="embedding")(ids)
-    given: list[Any] = []
-    left: list[Any] = []
+    states_in: list[Any] = []
+    states_out: list[Any] = []
     for i in range(1, shape.layers + 1):
-        states = [
-            layers.Input((shape.width,), name=f"state_{i}_{j}")
-            for j in range(1 if shape.cell == "gru" else 2)
-        ]
-        hidden, *after = kind(
+        states = [layers.Input((shape.width,), name=f"state_{i}_{j}") for j in range(n_states)]
+        layer = recurrent(
             shape.width, return_sequences=True, return_state=True, name=f"{shape.cell}_{i}"
-        )(hidden, initial_state=states)
+        )
+        hidden, *new_states = layer(hidden, initial_state=states)
         hidden = layers.Dropout(shape.dropout, name=f"dropout_{i}")(hidden)
-        given, left = [*given, *states], [*left, *after]
+        states_in += states
+        states_out += new_states
     logits = layers.Dense(n_characters, name="logits")(hidden)
-    return load_keras().Model([ids, *given], [logits, *left], name="textgen")
+    return load_keras().Model([ids, *states_in], [logits, *states_out], name="textgen")
 
 
 def empty_states(model: Any, n: int) -> list[Floats]:
-    """What the model starts from, for n texts side by side: zeros, (n, width) each."""
+    """The state at the beginning of n texts: zeros, (n, width) for each state of the model."""
     return [np.zeros((n, state.shape[-1]), np.float32) for state in model.inputs[1:]]
 
 
 def shifted(text: Ids) -> Ids:
-    """What comes before each character of a text; before the first, the first of all ids."""
+    """The character before each character of a text, (n,); id 0 before the first."""
     return np.concatenate([np.zeros(1, text.dtype), text[:-1]])
 
 
 class Network:
-    """A model with its two uses beside training: to measure a text, and to go on from one."""
+    """A trained model: measures a text, or continues one."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -76,39 +69,42 @@ class Network:
 
     def __call__(self, ids: Ids, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """(logits (n, length, n_characters), states) after ids (n, length)."""
-        logits, *after = self._run([np.ascontiguousarray(ids, np.int32), *states])
-        return logits, after
+        logits, *states_after = self._run([np.ascontiguousarray(ids, np.int32), *states])
+        return logits, states_after
 
     def bits(self, text: Ids) -> Floats:
-        """-log2 P of each character of a text given those before it, (n,)."""
-        streams = min(STREAMS, max(1, len(text) // CHUNK))
-        length = -(-len(text) // streams)
-        begins = np.minimum(
-            np.arange(streams) * length, len(text) - length
-        )  # the last part may lie over the one before
+        """-log2 P of each character of a text given the characters before it, (n,)."""
+        n_streams = min(STREAMS, max(1, len(text) // CHUNK))
+        length = -(-len(text) // n_streams)
+        # The last stream may overlap the one before.
+        begins = np.minimum(np.arange(n_streams) * length, len(text) - length)[:, None]
         before, bits = shifted(text), np.zeros(len(text), np.float32)
-        states: list[Any] = empty_states(self.model, streams)
+        states: list[Any] = empty_states(self.model, n_streams)
         for at in range(-CHUNK, length, CHUNK):
-            places = np.maximum(begins[:, None] + np.arange(at, min(at + CHUNK, length)), 0)
+            places = np.maximum(begins + np.arange(at, min(at + CHUNK, length)), 0)
             logits, states = self(before[places], states)
             if at < 0:
-                states = [
-                    np.where(begins[:, None] > 0, state, 0) for state in states
-                ]  # before the first part there is nothing
-            bits[places] = load_keras().losses.sparse_categorical_crossentropy(
-                text[places], logits, from_logits=True
-            ) / np.log(2)
+                # Nothing comes before the first stream.
+                states = [np.where(begins > 0, state, 0) for state in states]
+            bits[places] = _cross_entropy(text[places], logits)
         return bits
 
     def start(self, prefix: Ids, n: int) -> tuple[list[Any], Floats]:
-        """(state, logits (n, n_characters)) for n texts that all go on from one prefix."""
-        logits, states = self(
-            np.tile(np.concatenate([np.zeros(1, np.int64), prefix]), (n, 1)),
-            empty_states(self.model, n),
-        )
+        """(states, logits (n, n_characters)) of n texts that all begin with a prefix."""
+        ids = np.concatenate([np.zeros(1, np.int64), prefix])
+        logits, states = self(np.tile(ids, (n, 1)), empty_states(self.model, n))
         return states, logits.numpy()[:, -1]
 
     def step(self, states: list[Any], newest: Ids) -> tuple[list[Any], Floats]:
-        """The same after one more character each, (n,): what it costs does not depend on what came before."""
+        """(states, logits (n, n_characters)) after one more character of each text, (n,).
+
+        A step takes the same time however long the texts are.
+        """
         logits, states = self(newest[:, None], states)
         return states, logits.numpy()[:, 0]
+
+
+def _cross_entropy(truth: Ids, logits: Any) -> Any:
+    """Bits of each true character, (n, length)."""
+    losses = load_keras().losses
+    return losses.sparse_categorical_crossentropy(truth, logits, from_logits=True) / np.log(2)

@@ -1,8 +1,8 @@
-"""Text that goes on from a prefix, character by character."""
+"""Generate texts that continue a prefix, character by character."""
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from scripts.textgen.characters import UNKNOWN, Characters
+from scripts.textgen.options import Code
 
 Ids = NDArray[np.int64]
+Sample = dict[str, Any]  # "text", and "meta" with what it was generated with
 
 
 class Model(Protocol):
-    """What text is generated from: `Network` or `NGrams`."""
+    """A model that generates: `Network` or `NGrams`."""
 
     def start(self, prefix: Ids, n: int) -> tuple[Any, NDArray[Any]]: ...
 
@@ -25,13 +27,15 @@ class Model(Protocol):
 def draw(
     logits: NDArray[Any], temperature: float, top_k: int, top_p: float, rng: np.random.Generator
 ) -> Ids:
-    """A character for each row of logits (n, n_characters), (n,).
+    """Draw a character for each row of logits (n, n_characters), (n,).
 
     Args:
-        logits: scores; -inf for what must not be drawn.
-        temperature: 0 takes the likeliest; 1 draws by the model's own probabilities, less makes likely ones likelier.
-        top_k: draw from so many of the likeliest; 0 for all.
-        top_p: draw from the likeliest that together have this probability (Holtzman et al. 2020); 1 for all.
+        logits: scores; -inf for characters that must not be drawn.
+        temperature: 0 takes the most likely character; 1 draws from the probabilities of the model;
+            less than 1 makes likely characters more likely.
+        top_k: draw from this many of the most likely characters; 0 for all.
+        top_p: draw from the most likely characters that together have this probability (Holtzman
+            et al. 2020); 1 for all.
         rng: of the draws.
     """
     if temperature == 0:
@@ -45,6 +49,28 @@ def draw(
     cumulative = np.cumsum(ranked, axis=1)
     places = (cumulative > rng.random((len(logits), 1)) * cumulative[:, -1:]).argmax(axis=1)
     return order[np.arange(len(logits)), places]
+
+
+class _Texts:
+    """Texts that grow side by side, each until it holds the pattern that ends it."""
+
+    def __init__(self, n: int, stop: str) -> None:
+        self.texts = [""] * n
+        self.ended = [False] * n
+        self._stop = re.compile(stop) if stop else None
+
+    def add(self, characters: str) -> None:
+        """Add a character to each text that has not ended."""
+        for i, character in enumerate(characters):
+            if not self.ended[i]:
+                self.texts[i] += character
+                self._cut(i)
+
+    def _cut(self, i: int) -> None:
+        match = self._stop.search(self.texts[i]) if self._stop else None
+        if match:
+            self.texts[i] = self.texts[i][: match.start()]
+            self.ended[i] = True
 
 
 def generate(
@@ -61,15 +87,17 @@ def generate(
     seed: int = 0,
     on_step: Callable[[], Any] = lambda: None,
 ) -> list[str]:
-    """n texts that follow a prefix, without it.
+    """Generate n texts that follow a prefix; they do not include it.
 
     Args:
         model: of the same characters.
         characters: that the model knows.
         prefix: may be empty.
-        length: of each text in characters, at most.
-        n: they are generated side by side.
-        temperature, top_k, top_p: as in `draw`.
+        length: characters of each text, at most.
+        n: number of texts; they are generated side by side.
+        temperature: as in `draw`.
+        top_k: as in `draw`.
+        top_p: as in `draw`.
         stop: a regular expression; a text ends before its first match.
         seed: same seed, same texts.
         on_step: called after each character.
@@ -77,28 +105,56 @@ def generate(
     Raises:
         ValueError: "the prefix has characters that the model never saw ...".
     """
-    rng, ends = np.random.default_rng(seed), re.compile(stop) if stop else None
+    rng, texts = np.random.default_rng(seed), _Texts(n, stop)
+    unknown = characters.alphabet.index(UNKNOWN)
     state, logits = model.start(characters.encode_known(prefix, "the prefix"), n)
-    texts, ended = [""] * n, [False] * n
     for _ in range(length):
-        logits[:, characters.known.index(UNKNOWN)] = -np.inf
+        logits[:, unknown] = -np.inf
         newest = draw(logits, temperature, top_k, top_p, rng)
-        for i, character in enumerate(characters.decode(newest)):
-            if not ended[i]:
-                texts[i] += character
-                found = ends.search(texts[i]) if ends else None
-                texts[i], ended[i] = (
-                    (texts[i][: found.start()], True) if found else (texts[i], False)
-                )
+        texts.add(characters.decode(newest))
         on_step()
-        if all(ended):
+        if all(texts.ended):
             break
         state, logits = model.step(state, newest)
-    return texts
+    return texts.texts
+
+
+def sample_prefixes(
+    model: Model,
+    characters: Characters,
+    prefixes: Iterable[str],
+    length: int,
+    n: int,
+    stop: str,
+    settings: dict[str, Any],
+    on_step: Callable[[], Any],
+) -> list[Sample]:
+    """Generate n texts for each prefix, as {"text", "meta"}; they include the prefix.
+
+    Args:
+        model: as in `generate`, like `characters`, `length`, `stop` and `on_step`.
+        prefixes: the beginnings.
+        n: texts for each prefix.
+        settings: temperature, top_k, top_p and seed.
+
+    Raises:
+        ValueError: "the prefix has characters that the model never saw ...".
+    """
+    samples = []
+    for prefix in prefixes:
+        texts = generate(
+            model, characters, prefix, length, n, stop=stop, on_step=on_step, **settings
+        )
+        meta = {"prefix": prefix, **settings}
+        samples += [{"text": prefix + text, "meta": meta} for text in texts]
+    return samples
 
 
 def compiles(code: str) -> bool:
-    """Whether Python takes it for code; what begins indented, for the body of a function. It is not run."""
+    """Whether Python accepts a text as code; it is not run.
+
+    A text that begins indented is compiled as the body of a function.
+    """
     if re.match(r"\n*[ \t]", code):
         code = f"def _():\n{code}"
     try:
@@ -113,6 +169,23 @@ def compiles(code: str) -> bool:
 def cut_back(code: str) -> str:
     """The longest beginning of whole lines that compiles; "" where none does."""
     lines = code.splitlines(keepends=True)
-    return next(
-        (begin for n in range(len(lines), 0, -1) if compiles(begin := "".join(lines[:n]))), ""
-    )
+    for n in range(len(lines), 0, -1):
+        begin = "".join(lines[:n])
+        if compiles(begin):
+            return begin
+    return ""
+
+
+def keep_code(samples: Iterable[Sample], code: Code) -> list[Sample]:
+    """The samples to keep.
+
+    Args:
+        samples: to choose from.
+        code: "any" keeps all, "only" those that compile, "cut" cuts each text back to the last line
+            with which it compiles.
+    """
+    if code == "any":
+        return list(samples)
+    if code == "cut":
+        samples = [{**sample, "text": cut_back(sample["text"])} for sample in samples]
+    return [sample for sample in samples if sample["text"].strip() and compiles(sample["text"])]

@@ -1,4 +1,4 @@
-"""Texts to learn from: books without the frame that Project Gutenberg puts around them, and source code without prose."""
+"""Read texts to learn from: books without their frame, and source code without prose."""
 
 import ast
 import io
@@ -7,9 +7,10 @@ import sysconfig
 import token
 import tokenize
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scripts.files import progress_bar
 from scripts.reading import HALF_PAIR, has_half_pair, read_lines, read_texts, source_files
 
 STDLIB = "stdlib"
@@ -26,30 +27,36 @@ NOT_LIBRARY = {
     "__pycache__",
     "encodings",
 }
-LONGEST_PLAIN = 20  # characters of a string that is no prose: a key, a mode, a format
-_PLAIN = re.compile(rf"[rRbBuU]{{0,2}}(['\"])[^\s'\"]{{0,{LONGEST_PLAIN}}}\1")
+MAX_PLAIN = 20  # characters of a string that is not prose: a key, a mode, a format
+_PLAIN = re.compile(rf"[rRbBuU]{{0,2}}(['\"])[^\s'\"]{{0,{MAX_PLAIN}}}\1")
 _BEGIN = re.compile(
     r"^\s*\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG EBOOK.*$", re.MULTILINE | re.IGNORECASE
 )
 _END = re.compile(
-    r"^\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK|End of (?:the )?Project Gutenberg).*",
+    r"^\s*(?:\*\*\* ?END OF (?:THE|THIS) PROJECT GUTENBERG EBOOK"
+    r"|End of (?:the )?Project Gutenberg).*",
     re.MULTILINE | re.IGNORECASE,
 )
-_FSTRING_START, _FSTRING_END = (
-    getattr(token, f"FSTRING_{name}", None) for name in ("START", "END")
-)  # since Python 3.12
+# Tokens since Python 3.12.
+_FSTRING_START = getattr(token, "FSTRING_START", None)
+_FSTRING_END = getattr(token, "FSTRING_END", None)
+
+Place = tuple[int, int]  # line from 1, column
+Edit = tuple[Place, Place, str]  # begin, end, the text that takes their place
 
 
-def files_of(given: str) -> list[Path]:
-    """The files behind a path, or behind "stdlib": the source of the running Python's standard library, without its tests.
+def files_of(source: str) -> list[Path]:
+    """The files of a path, or of "stdlib": the standard library of this Python, without tests.
 
     Raises:
         ValueError: "... does not exist", "no file to read in ...", "don't know how to read ...".
     """
-    if not given:
-        raise ValueError("vars.textgen.texts is empty: give stdlib, or a file or folder of texts")
-    if given != STDLIB:
-        return source_files(Path(given), SUFFIXES)
+    if not source:
+        raise ValueError(
+            "vars.textgen.texts is empty: set it to stdlib, or to a file or folder of texts"
+        )
+    if source != STDLIB:
+        return source_files(Path(source), SUFFIXES)
     library = Path(sysconfig.get_paths()["stdlib"])
     return sorted(
         file
@@ -58,24 +65,47 @@ def files_of(given: str) -> list[Path]:
     )
 
 
-def read(file: Path) -> str:
-    """The text of a file as it is learned from: .py without comments and prose, books without their frame, the texts of .jsonl.
+def read_files(files: Sequence[Path], skip_bad: bool) -> list[str]:
+    """The texts of some files, without those that cannot be read if `skip_bad`.
 
     Raises:
-        ValueError: "FILE:LINE: not UTF-8 ...", "FILE:LINE: broken JSON ...", "FILE: not Python ...".
+        ValueError: as `read` does, with the var that skips such files.
+    """
+    texts = []
+    with progress_bar("files", len(files), "file") as bar:
+        for file in files:
+            try:
+                texts.append(read(file))
+            except ValueError as error:
+                if not skip_bad:
+                    raise ValueError(
+                        f"{error}, or set vars.textgen.bad_files to skip-bad"
+                    ) from error
+            bar.update()
+    return texts
+
+
+def read(file: Path) -> str:
+    """The text of a file: .py without comments and prose, a book without its frame.
+
+    Of .jsonl it is the texts of all lines.
+
+    Raises:
+        ValueError: "FILE:LINE: not UTF-8 ...", "FILE:LINE: broken JSON ...",
+            "FILE: not Python ...".
     """
     if file.suffix == ".py":
         return without_prose(file)
     if ".jsonl" in file.suffixes:
-        return "\n".join(_texts(file))
+        return "\n".join(_read_jsonl(file))
     return without_frame("\n".join(line for _, line in read_lines(file)) + "\n")
 
 
-def _texts(file: Path) -> Iterator[str]:
+def _read_jsonl(file: Path) -> Iterator[str]:
     for text in read_texts(file):
         if has_half_pair(text.text):
             raise ValueError(
-                f"{file}:{text.line}: {HALF_PAIR} (\\ud800 to \\udfff): mend or leave out the line"
+                f"{file}:{text.line}: {HALF_PAIR} (\\ud800 to \\udfff): fix or leave out the line"
             )
         yield text.text
 
@@ -90,10 +120,10 @@ def without_frame(text: str) -> str:
 
 
 def without_prose(file: Path) -> str:
-    """Python source without comments, with MSG in place of prose in strings, and no two empty lines in a row.
+    """Python source without comments, with MSG in place of prose, and no two empty lines in a row.
 
-    That is how the Deep Learning Cookbook (Osinga 2018, chapter 5) prepares it. Strings of one word of up to 20 characters stay:
-    they are names more often than prose.
+    The Deep Learning Cookbook (Osinga 2018, chapter 5) prepares it like this. Strings of one word
+    of up to 20 characters stay: they are names more often than prose.
 
     Raises:
         ValueError: "... not Python ...", for what Python can't parse.
@@ -103,10 +133,9 @@ def without_prose(file: Path) -> str:
             source = stream.read().expandtabs(8)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(source)  # the tokenizer alone takes a good deal that is no Python
-        return _join(
-            io.StringIO(source).readlines(), list(_edits(source))
-        )  # form feeds end no line
+            ast.parse(source)  # the tokenizer alone accepts much that is not Python
+        # io.StringIO splits lines as the tokenizer does: not at a form feed.
+        return _apply_edits(io.StringIO(source).readlines(), _edits(source))
     except (
         tokenize.TokenError,
         SyntaxError,
@@ -120,12 +149,9 @@ def without_prose(file: Path) -> str:
         ) from error
 
 
-Place = tuple[int, int]  # line from 1, column
-
-
-def _edits(source: str) -> Iterator[tuple[Place, Place, str]]:
-    """(begin, end, what stands there instead), in order."""
-    depth, begin = 0, (0, 0)
+def _edits(source: str) -> Iterator[Edit]:
+    """The edits that remove comments and replace prose, in order."""
+    depth, begin = 0, (0, 0)  # of f-strings: how many are open, where the outermost begins
     for kind, string, start, end, _ in tokenize.generate_tokens(io.StringIO(source).readline):
         if kind == _FSTRING_START:
             begin = start if depth == 0 else begin
@@ -143,17 +169,15 @@ def _edits(source: str) -> Iterator[tuple[Place, Place, str]]:
             yield start, end, f"{'b' if is_bytes else ''}'{PLACEHOLDER}'"
 
 
-def _join(lines: list[str], edits: list[tuple[Place, Place, str]]) -> str:
-    parts, line, column = [], 1, 0
-    for (begin, begin_column), (end, end_column), instead in edits:
-        parts += (
-            [lines[line - 1][column:], *lines[line : begin - 1], lines[begin - 1][:begin_column]]
-            if begin > line
-            else []
-        )
-        parts += [lines[line - 1][column:begin_column]] if begin == line else []
-        parts.append(instead)
-        line, column = end, end_column
-    parts += [lines[line - 1][column:], *lines[line:]] if lines else []
-    kept = [text.rstrip() for text in "".join(parts).split("\n")]
-    return re.sub(r"\n{2,}", "\n\n", "\n".join(kept)).strip("\n") + "\n"
+def _apply_edits(lines: list[str], edits: Iterator[Edit]) -> str:
+    """The text of some lines after edits, without empty lines in a row and spaces at line ends."""
+    starts = [0]  # of lines, in the text
+    for line in lines:
+        starts.append(starts[-1] + len(line))
+    text, parts, at = "".join(lines), list[str](), 0
+    for (begin, begin_column), (end, end_column), replacement in edits:
+        parts += [text[at : starts[begin - 1] + begin_column], replacement]
+        at = starts[end - 1] + end_column
+    edited = "".join([*parts, text[at:]])
+    stripped = "\n".join(line.rstrip() for line in edited.split("\n"))
+    return re.sub(r"\n{2,}", "\n\n", stripped).strip("\n") + "\n"

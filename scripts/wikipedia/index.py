@@ -1,21 +1,48 @@
-"""The index of a multistream dump: at which byte the stream of which page begins."""
+"""Choose the parts of a dump to read: of a multistream dump, by its index.
+
+The index says at which byte of the dump the stream of each page begins.
+"""
 
 import bz2
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from scripts.wikipedia.bzip2 import is_bz2
+from scripts.wikipedia.dump import Part, read_header, split_file
+
+
+def choose_parts(
+    dump: Path, index: Path | None, titles: frozenset[str], part_bytes: int
+) -> list[Part]:
+    """The parts of a dump to read.
+
+    Args:
+        dump: its file.
+        index: of a multistream dump; None or an empty file for none.
+        titles: with an index, only the streams with these pages are read; empty for all.
+        part_bytes: bytes of the file that a process reads at a time.
+
+    Raises:
+        ValueError: for what is not a dump or not its index.
+    """
+    read_header(dump)
+    if index is None or (index.exists() and not index.stat().st_size):
+        return split_file(dump.stat().st_size, part_bytes)
+    if titles:
+        return streams_of(index, titles, dump)
+    return split_at_streams(index, dump, part_bytes)
 
 
 def read_index(path: Path) -> Iterator[tuple[int, int, str]]:
-    """(byte at which the page's stream begins, page id, title) for each line of a multistream dump's index, packed or not.
+    """The lines of an index, packed or not: (byte at which the stream begins, page id, title).
 
     Raises:
-        ValueError: "FILE:LINE: no line of an index ...", "FILE: ends early ...".
+        ValueError: "FILE:LINE: not a line of an index ...", "FILE: ends early ...".
     """
     if not path.exists():
         raise ValueError(
-            f"{path} does not exist: give the index of the dump by vars.wikipedia.index, or assets/empty.jsonl for none"
+            f"{path} does not exist: set vars.wikipedia.index to the index of the dump, "
+            "or to assets/empty.jsonl for none"
         )
     with path.open("rb") as file:
         packed = is_bz2(file.read(4))
@@ -28,56 +55,60 @@ def read_index(path: Path) -> Iterator[tuple[int, int, str]]:
                 yield int(offset), int(page_id), title
     except (EOFError, OSError) as error:
         raise ValueError(
-            f"{path}: ends early or is damaged after line {number} ({error}): fetch or copy it again"
+            f"{path}: ends early or is damaged after line {number} ({error}): "
+            "fetch or copy it again"
         ) from error
     except ValueError:
         raise ValueError(
-            f"{path}:{number}: no line of an index: each should be like 616:10:Title (byte, page id, title)"
+            f"{path}:{number}: not a line of an index: "
+            "each line should look like 616:10:Title (byte, page id, title)"
         ) from None
 
 
-def streams_of(index: Path, titles: Iterable[str], dump: Path) -> list[tuple[int, int]]:
-    """(first byte, byte after the last) of the streams in which pages of some titles are, by the index of a multistream dump.
+def streams_of(index: Path, titles: Iterable[str], dump: Path) -> list[Part]:
+    """The streams of a multistream dump that hold pages with some titles.
 
     Raises:
         ValueError: "... none of the titles ...", "... is the index of another dump ...".
     """
     wanted = set(titles)
-    found: dict[int, int] = {}
-    last, holds = -1, False
+    ends: dict[int, int] = {}  # of the streams that hold a wanted page, by their first bytes
+    start, is_wanted = -1, False
     for offset, _, title in read_index(index):
-        if offset != last:
-            if holds:
-                found[last] = offset
-            last, holds = offset, False
-        holds = holds or title in wanted
-    if holds:
-        found[last] = dump.stat().st_size
-    if not found:
+        if offset != start:
+            if is_wanted:
+                ends[start] = offset
+            start, is_wanted = offset, False
+        is_wanted = is_wanted or title in wanted
+    if is_wanted:
+        ends[start] = dump.stat().st_size
+    if not ends:
         raise ValueError(f"{index} has none of the titles: see vars.wikipedia.titles")
-    _see_that_streams_begin(index, dump, found)
-    return sorted(found.items())
+    _check_streams(index, dump, ends)
+    return sorted(ends.items())
 
 
-def cut_at_streams(index: Path, dump: Path, part: int) -> list[tuple[int, int]]:
-    """(first byte, byte after the last) of the parts of a multistream dump, of at least `part` bytes: no stream is in two of them.
+def split_at_streams(index: Path, dump: Path, part_bytes: int) -> list[Part]:
+    """The parts of a multistream dump, of at least `part_bytes` bytes; each begins with a stream.
 
     Raises:
         ValueError: "... is the index of another dump ...".
     """
-    begins = [0]
+    starts = [0]
     for offset, _, _ in read_index(index):
-        if offset >= begins[-1] + part:
-            begins.append(offset)
-    _see_that_streams_begin(index, dump, begins[1:])
-    return list(zip(begins, [*begins[1:], dump.stat().st_size]))
+        if offset >= starts[-1] + part_bytes:
+            starts.append(offset)
+    _check_streams(index, dump, starts[1:])
+    return list(zip(starts, [*starts[1:], dump.stat().st_size]))
 
 
-def _see_that_streams_begin(index: Path, dump: Path, offsets: Iterable[int]) -> None:
+def _check_streams(index: Path, dump: Path, offsets: Iterable[int]) -> None:
+    """Check that a stream begins at each of some bytes of a dump."""
     with dump.open("rb") as file:
         for offset in offsets:
             file.seek(offset)
             if not is_bz2(file.read(4)):
                 raise ValueError(
-                    f"{index} is the index of another dump: no stream begins at byte {offset} of {dump}"
+                    f"{index} is the index of another dump: "
+                    f"no stream begins at byte {offset} of {dump}"
                 )

@@ -1,4 +1,4 @@
-"""What can be had from wikitext without parsing it: links, categories, a review score, the text of templates' slices.
+"""What wikitext says without parsing it: links, categories, a review score, where a template ends.
 
 Markup that must be understood (the values of an infobox) is for `scripts.wikipedia.infobox`.
 """
@@ -11,63 +11,79 @@ from urllib.parse import unquote
 
 from scripts.wikipedia.interwiki import PREFIXES
 
-# comments, and content that MediaWiki does not read as wikitext
-_NAMES = "nowiki|pre|math|gallery|syntaxhighlight|source|score|timeline|imagemap|chem|ce|hiero|graph|templatedata|inputbox"
-_OPAQUE = re.compile(rf"<!--|<({_NAMES})(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
+# Comments, and tags whose content MediaWiki does not read as wikitext.
+_OPAQUE_TAGS = (
+    "nowiki|pre|math|gallery|syntaxhighlight|source|score|timeline|imagemap|chem|ce|hiero|graph"
+    "|templatedata|inputbox"
+)
+_OPAQUE = re.compile(rf"<!--|<({_OPAQUE_TAGS})(?:\s[^<>]*)?(?<!/)>", re.IGNORECASE)
 _REFERENCE = re.compile(r"<(ref)\b[^<>]*>", re.IGNORECASE)
-# a link's text may hold single brackets, and no link: the file around a caption with links is no match, the links are
+# The text of a link may hold single brackets, but no link: a file whose caption has links does not
+# match, and the links in its caption do.
 _LINK = re.compile(
     r"\[\[([^\[\]{}|<>\n]+)(?:\]\]|\|(?=[^\[\]]*(?:(?:\](?!\])|\[(?!\[))[^\[\]]*)*\]\]))"
 )
 _BRACES = re.compile(r"\{\{|\}\}")
-_ROTTEN = re.compile(r"Rotten\s+Tomatoes", re.IGNORECASE)
-_PROSE = re.compile(
+_TEMPLATE_PREFIX = re.compile(r"^\s*:?\s*template\s*:", re.IGNORECASE)
+_ROTTEN_TOMATOES = re.compile(r"Rotten\s+Tomatoes", re.IGNORECASE)
+_SCORE_TEMPLATE = re.compile(
     r"\{\{\s*(?:Rotten Tomatoes prose|RT prose|RT)\s*\|\s*(?:1\s*=\s*)?(\d{1,3})\s*[|}]",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"(?<![\d.])(\d{1,3})(?:\s|&nbsp;)?(?:%|percent\b|per cent\b)")
-_OTHERS = re.compile(r"Metacritic|CinemaScore|PostTrak|audience|\n\s*\n", re.IGNORECASE)
-# templates that only stand on disambiguations, here and in some other Wikipedias; {{disambiguation needed}} is none
+# A percentage on the other side of one of these is not that of Rotten Tomatoes.
+_OTHER_SCORES = re.compile(r"Metacritic|CinemaScore|PostTrak|audience|\n\s*\n", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"\.\s|\n")
+# Templates that stand only on disambiguations, in English and some other Wikipedias;
+# {{disambiguation needed}} is not one of them.
 _DISAMBIGUATION = re.compile(
-    rb"\{\{\s*(?:[\w \-]*disambig(?:uation)?(?: page)?|dab|disamb|hndis|geodis|numberdis|mil-?unit-?dis|begriffskl\xc3\xa4rung|homonymie"
-    rb"|desambiguaci\xc3\xb3n|disambigua|dp|doorverwijzing)\s*[|}]",
+    rb"\{\{\s*(?:[\w \-]*disambig(?:uation)?(?: page)?|dab|disamb|hndis|geodis|numberdis"
+    rb"|mil-?unit-?dis|begriffskl\xc3\xa4rung|homonymie|desambiguaci\xc3\xb3n|disambigua|dp"
+    rb"|doorverwijzing)\s*[|}]",
     re.IGNORECASE,
 )
 FILE, CATEGORY = 6, 14  # keys of their namespaces
-DISAMBIGUATION_BYTES = 4096  # at the end of a page, where the template stands
-SCORE_AFTER, SCORE_BEFORE = 250, 120  # characters from the name in which the percentage stands
+DISAMBIGUATION_BYTES = 4096  # at the end of a page, in which the template stands
+CHARS_AFTER, CHARS_BEFORE = 250, 120  # around "Rotten Tomatoes", in which the percentage stands
+CACHE_SIZE = 2**14  # links whose titles are remembered
+_COMMON_NAMESPACES = re.findall(
+    r"\w+",
+    """Media Special Talk User Wikipedia Project File Image MediaWiki Template Help Category Portal
+    Draft Module TimedText WP""",
+)
 
 
 def clean(text: str) -> str:
-    """A text without comments, nowiki and other content that is no wikitext."""
-    return _without(text, _OPAQUE) if "<" in text else text
+    """A text without comments, nowiki and other content that is not wikitext."""
+    return _remove(text, _OPAQUE) if "<" in text else text
 
 
 def drop_references(cleaned: str) -> str:
     """A text without its footnotes."""
-    return _without(cleaned, _REFERENCE) if "<ref" in cleaned.lower() else cleaned
+    return _remove(cleaned, _REFERENCE) if "<ref" in cleaned.lower() else cleaned
 
 
-def _without(text: str, opening: re.Pattern[str]) -> str:
-    """A text without what stands from each opening to its end.
+def _remove(text: str, opening: re.Pattern[str]) -> str:
+    """A text without what stands from each opening tag to its end.
 
-    What is never closed stays. That is found out once for each tag: a regular expression for both ends would read the rest of the
-    page for each opening, which takes hours where someone wrote a million of them.
+    What is never closed stays. Each tag is searched for its end only until one is missing: a
+    regular expression for both ends would read the rest of the page for each opening tag, which
+    takes hours where someone wrote a million of them.
     """
-    kept, at, place = [], 0, 0
+    kept, kept_to, place = [], 0, 0
     unclosed = set[str]()
-    while found := opening.search(text, place):
-        end, tag = found.end(), (found[1] or "").lower()
-        place = end
-        if not found[0].endswith("/>"):
-            closing = None if tag in unclosed else _closing(tag).search(text, end)
+    while match := opening.search(text, place):
+        place = match.end()
+        if not match[0].endswith("/>"):
+            tag = (match[1] or "").lower()
+            closing = None if tag in unclosed else _closing(tag).search(text, place)
             if not closing:
                 unclosed.add(tag)
                 continue
-            end = closing.end()
-        kept.append(text[at : found.start()])
-        at = place = end
-    return "".join([*kept, text[at:]])
+            place = closing.end()
+        kept.append(text[kept_to : match.start()])
+        kept_to = place
+    return "".join([*kept, text[kept_to:]])
 
 
 @lru_cache
@@ -76,7 +92,10 @@ def _closing(tag: str) -> re.Pattern[str]:
 
 
 def normal_title(target: str) -> str:
-    """The title that a link leads to: blanks for underscores, first letter upper, no section; empty for a link within the page."""
+    """The title of the page that a link leads to; empty for a link within its own page.
+
+    Underscores become spaces, the first letter upper case; a section is dropped.
+    """
     title = target.partition("#")[0]
     if "&" in title:
         title = html.unescape(title)
@@ -92,61 +111,43 @@ def is_disambiguation(page: bytes) -> bool:
 
 
 class Wiki:
-    """What a wiki calls its namespaces, so that links to articles are told from others."""
+    """The names of a wiki's namespaces, which tell links to articles from other links.
+
+    Args:
+        namespaces: names by key; English names are known anyway.
+    """
 
     def __init__(self, namespaces: dict[int, str]) -> None:
-        names = {
-            *namespaces.values(),
-            "Media",
-            "Special",
-            "Talk",
-            "User",
-            "Wikipedia",
-            "Project",
-            "File",
-            "Image",
-            "MediaWiki",
-            "Template",
-        }
-        names |= {"Help", "Category", "Portal", "Draft", "Module", "TimedText", "WP"}
-        self._others = (
-            PREFIXES | {name.lower() for name in names} | {f"{name.lower()} talk" for name in names}
-        )
-        categories = "|".join(
-            re.escape(name) for name in sorted({"Category", namespaces.get(CATEGORY, "Category")})
-        )
-        self._hidden = {
-            name.lower()
-            for name in (
-                "Category",
-                "File",
-                "Image",
-                "Media",
-                *map(namespaces.get, (CATEGORY, FILE)),
-            )
-            if name
-        }
+        names = {name.lower() for name in {*namespaces.values(), *_COMMON_NAMESPACES}}
+        self._not_articles = PREFIXES | names | {f"{name} talk" for name in names}
+        category = namespaces.get(CATEGORY, "Category")
+        hidden = {"Category", "File", "Image", "Media", category, namespaces.get(FILE, "File")}
+        self._hidden = {name.lower() for name in hidden if name}
+        categories = "|".join(map(re.escape, sorted({"Category", category})))
         self._category = re.compile(
             rf"\[\[[ _]*(?:{categories})[ _]*:([^\[\]{{}}|<>\n]+)", re.IGNORECASE
         )
-        self._article = lru_cache(2**14)(self._title)
+        self._article = lru_cache(CACHE_SIZE)(self._title)
 
     def _title(self, target: str) -> str:
         title = normal_title(target)
         prefix, colon, _ = title.partition(":")
-        return "" if colon and prefix.strip().lower() in self._others else title
+        return "" if colon and prefix.strip().lower() in self._not_articles else title
 
     def article(self, target: str) -> str:
-        """The title of the article that a link's target names; empty where it is none (a file, a category, another wiki, a section)."""
+        """The title of the article that a link leads to.
+
+        Empty where it leads elsewhere: to a file, a category, another wiki, a section.
+        """
         return self._article(target)
 
     def is_hidden(self, target: str) -> bool:
-        """Whether a link stands for a file or a category, and not for words of the text."""
+        """Whether a link leads to a file or a category, and so shows no words in the text."""
         prefix, colon, _ = target.partition(":")
         return bool(colon) and prefix.strip().lower() in self._hidden
 
     def links(self, cleaned: str) -> list[str]:
-        """Titles of the articles that a text links to, each once, in the order of their first link.
+        """Titles of the articles that a text links to, each once, in the order of first links.
 
         Args:
             cleaned: wikitext that went through `clean`.
@@ -157,20 +158,21 @@ class Wiki:
 
     def categories(self, cleaned: str) -> list[str]:
         """The categories of a page, each once, in order, without the word Category."""
-        titles = dict.fromkeys(normal_title(target) for target in self._category.findall(cleaned))
+        titles = dict.fromkeys(map(normal_title, self._category.findall(cleaned)))
         titles.pop("", None)
         return list(titles)
 
 
 def template_name(name: str) -> str:
-    """The name of a template as its page is called: blanks for underscores, first letter upper."""
-    return normal_title(
-        re.sub(r"^\s*:?\s*template\s*:", "", name.replace("_", " "), flags=re.IGNORECASE)
-    )
+    """The title of a template's page: underscores become spaces, the first letter upper case."""
+    return normal_title(_TEMPLATE_PREFIX.sub("", name.replace("_", " ")))
 
 
 def find_template(cleaned: str, pattern: re.Pattern[str]) -> str | None:
-    """The first template that a pattern of openings matches, from its braces to theirs; None where there is none or it is never closed."""
+    """The first template whose opening matches a pattern, with its braces.
+
+    None where there is none, or where it is never closed.
+    """
     opening = pattern.search(cleaned)
     if not opening:
         return None
@@ -182,46 +184,56 @@ def find_template(cleaned: str, pattern: re.Pattern[str]) -> str | None:
     return None
 
 
-def opening_of(names: Iterable[str]) -> re.Pattern[str]:
-    """A pattern for the openings of templates of some names.
+def opening_pattern(names: Iterable[str]) -> re.Pattern[str]:
+    """A pattern for the openings of templates with some names.
 
-    Their case does not matter. MediaWiki minds that of all letters but the first, and Wikipedia has redirects such as Infobox Film.
+    Case is ignored: MediaWiki minds that of all letters except the first, and Wikipedia has
+    redirects such as Infobox Film.
     """
+    any_name = "|".join(map(_name_pattern, names))
     return re.compile(
-        rf"\{{\{{[\s_]*(?:template\s*:\s*)?(?:{'|'.join(map(_name_pattern, names))})[\s_]*(?=[|}}])",
-        re.IGNORECASE,
+        rf"\{{\{{[\s_]*(?:template\s*:\s*)?(?:{any_name})[\s_]*(?=[|}}])", re.IGNORECASE
     )
 
 
-def mention_of(names: Iterable[str]) -> re.Pattern[bytes]:
-    """A pattern over the bytes of a page in which one of some templates may be: fast, and true too often rather than too rarely."""
-    escaped = "|".join(
-        _name_pattern(html.escape(name, quote=False).replace('"', "&quot;")) for name in names
-    )
+def mention_pattern(names: Iterable[str]) -> re.Pattern[bytes]:
+    """A pattern for the bytes of a page that may hold one of some templates.
+
+    It is fast, and may match a page without the template, but never misses one with it.
+    """
+    escaped = (html.escape(name, quote=False).replace('"', "&quot;") for name in names)
+    any_name = "|".join(map(_name_pattern, escaped)).encode("utf8")
     start = rb"\{\{(?:[\s_]|&lt;!--[^&]*--&gt;)*(?:template\s*:\s*)?"
-    return re.compile(start + rb"(?:" + escaped.encode("utf8") + rb")", re.IGNORECASE)
+    return re.compile(start + rb"(?:" + any_name + rb")", re.IGNORECASE)
 
 
 def _name_pattern(name: str) -> str:
-    first = "|".join(
-        dict.fromkeys(map(re.escape, (name[0].upper(), name[0].lower())))
-    )  # bytes know the case of ASCII only
+    # Patterns for bytes know upper and lower case of ASCII only.
+    first = "|".join(dict.fromkeys(map(re.escape, (name[0].upper(), name[0].lower()))))
     return f"(?:{first})" + r"[ _]+".join(map(re.escape, name[1:].split(" ")))
 
 
 def rotten_tomatoes(cleaned: str) -> int | None:
-    """The percentage that a text gives with the name Rotten Tomatoes, 0 to 100; None where it gives none."""
-    if not _ROTTEN.search(cleaned):
+    """The percentage that a text gives near the name Rotten Tomatoes, 0 to 100; None without."""
+    if not _ROTTEN_TOMATOES.search(cleaned):
         return None
     text = drop_references(cleaned)
-    if (prose := _PROSE.search(text)) and int(prose[1]) <= 100:
-        return int(prose[1])
-    for name in _ROTTEN.finditer(text):
-        after = _OTHERS.split(text[name.end() : name.end() + SCORE_AFTER])[0]
-        before = re.split(
-            r"\.\s|\n", _OTHERS.split(text[max(0, name.start() - SCORE_BEFORE) : name.start()])[-1]
-        )[-1]
-        for found in [*_PERCENT.findall(after)[:1], *_PERCENT.findall(before)[-1:]]:
-            if int(found) <= 100:
-                return int(found)
+    template = _SCORE_TEMPLATE.search(text)
+    if template and int(template[1]) <= 100:
+        return int(template[1])
+    for name in _ROTTEN_TOMATOES.finditer(text):
+        score = _score_near(text, name.start(), name.end())
+        if score is not None:
+            return score
+    return None
+
+
+def _score_near(text: str, start: int, end: int) -> int | None:
+    """The first percentage after a name in a text, or else the last before it in its sentence."""
+    after = _OTHER_SCORES.split(text[end : end + CHARS_AFTER])[0]
+    before = _OTHER_SCORES.split(text[max(0, start - CHARS_BEFORE) : start])[-1]
+    sentence = _SENTENCE_END.split(before)[-1]
+    for percentage in [*_PERCENT.findall(after)[:1], *_PERCENT.findall(sentence)[-1:]]:
+        if int(percentage) <= 100:
+            return int(percentage)
     return None
