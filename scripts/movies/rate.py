@@ -1,26 +1,24 @@
-"""Predict a score of items from their embeddings by ridge regression (Hoerl and Kennard 1970)."""
+"""Predict a score of items from embeddings by ridge regression (Hoerl and Kennard 1970)."""
 
 from typing import Any
 
 import numpy as np
-from rich.table import Table
-from rich.text import Text
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold, cross_val_predict
 
 from scripts.movies.folder import Trained
 from scripts.movies.pairs import Floats1d, Floats2d, Ints1d
 from scripts.scores import RESAMPLES, console, middle
 
-FEWEST = 30  # items with a score
-FOLDS = 10
-STRENGTHS = np.logspace(-3, 3, 25)
-NAMED = 10  # links at each end
-SEEN = 3  # items that a link must be on to be named
+MIN_SCORES = 30
+N_FOLDS = 10
+STRENGTHS = np.logspace(-3, 3, 25)  # of the ridge
+N_LINKS = 10  # links to name at each end
+MIN_ITEMS = 3  # items that a link must be on to be named
+LinkScores = list[tuple[str, float]]
+REMEDY = "name another property by vars.movies.score"
 
 
-def rate(items: Floats2d, scores: Floats1d, seed: int = 0) -> tuple[Floats1d, dict[str, Any]]:
-    """Cross-validate, and fit on all.
+def fit_scores(items: Floats2d, scores: Floats1d, seed: int = 0) -> tuple[Floats1d, dict[str, Any]]:
+    """Cross-validate ridge regression, and fit it on all items.
 
     Args:
         items: (n_items, width).
@@ -28,73 +26,94 @@ def rate(items: Floats2d, scores: Floats1d, seed: int = 0) -> tuple[Floats1d, di
         seed: for the folds.
 
     Returns:
-        the coefficients, (width,), and rmse, rmse_of_mean (of always saying the mean of the other folds), r2 (1 - the squared errors
-        by those of the mean), its interval (95%, percentile bootstrap over items), strength (of the ridge).
+        - the coefficients, (width,)
+        - items (how many), mean, rmse, rmse_of_mean (if the mean of the other folds is predicted),
+          r2 (compared with that mean), r2_interval (95%, percentile bootstrap over items) and
+          strength (of the ridge)
 
     Raises:
         ValueError: "... items have a score ...", "all scores are ...".
     """
-    if len(scores) < FEWEST:
-        raise ValueError(
-            f"{len(scores)} items have a score, which are too few: {FEWEST} are needed; vars.movies.score names the property"
-        )
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import KFold, cross_val_predict
+
+    if len(scores) < MIN_SCORES:
+        reason = f"{len(scores)} items have a score, which are too few"
+        raise ValueError(f"{reason}: {MIN_SCORES} are needed; {REMEDY}")
     if np.ptp(scores) == 0:
-        raise ValueError(
-            f"all scores are {scores[0]:g}: there is nothing to predict; vars.movies.score names the property"
-        )
-    folds = KFold(FOLDS, shuffle=True, random_state=seed)
-    ours = scores - cross_val_predict(RidgeCV(STRENGTHS), items, scores, cv=folds)
-    mean = np.empty_like(ours)
-    for fit, test in folds.split(items):
-        mean[test] = scores[test] - scores[fit].mean()
-    random, draws = np.random.default_rng(seed), []
-    for _ in range(RESAMPLES):
-        drawn = random.integers(0, len(scores), len(scores))
-        draws.append(1 - (ours[drawn] ** 2).sum() / max((mean[drawn] ** 2).sum(), 1e-12))
+        raise ValueError(f"all scores are {scores[0]:g}: there is nothing to predict; {REMEDY}")
+    folds = KFold(N_FOLDS, shuffle=True, random_state=seed)
+    errors = scores - cross_val_predict(RidgeCV(STRENGTHS), items, scores, cv=folds)
+    mean_errors = np.empty_like(errors)
+    for train, test in folds.split(items):
+        mean_errors[test] = scores[test] - scores[train].mean()
     model = RidgeCV(STRENGTHS).fit(items, scores)
-    told = {
+    return model.coef_, {
         "items": len(scores),
         "mean": float(scores.mean()),
-        "rmse": float(np.sqrt((ours**2).mean())),
+        "rmse": float(np.sqrt((errors**2).mean())),
+        "rmse_of_mean": float(np.sqrt((mean_errors**2).mean())),
+        "r2": float(1 - (errors**2).sum() / (mean_errors**2).sum()),
+        "r2_interval": _r2_interval(errors, mean_errors, seed),
+        "strength": float(model.alpha_),
     }
-    told |= {
-        "rmse_of_mean": float(np.sqrt((mean**2).mean())),
-        "r2": float(1 - (ours**2).sum() / (mean**2).sum()),
-    }
-    return model.coef_, {**told, "r2_interval": middle(draws), "strength": float(model.alpha_)}
 
 
-def telling_links(trained: Trained, coefficients: Floats1d) -> dict[str, list[tuple[str, float]]]:
-    """The links whose embeddings point most along the coefficients, and most against them, with their cosines."""
-    often = np.flatnonzero(
-        np.bincount(trained.pairs.train.indices, minlength=len(trained.links)) >= SEEN
-    )
-    cosines = trained.links[often] @ (coefficients / np.linalg.norm(coefficients))
+def _r2_interval(errors: Floats1d, mean_errors: Floats1d, seed: int) -> list[float]:
+    """The 95% interval of R2, given the errors, (n_items,), of the regression and of the mean."""
+    random = np.random.default_rng(seed)
+    draws = []
+    for _ in range(RESAMPLES):
+        rows = random.integers(0, len(errors), len(errors))
+        of_mean = max((mean_errors[rows] ** 2).sum(), 1e-12)
+        draws.append(1 - (errors[rows] ** 2).sum() / of_mean)
+    return middle(draws)
+
+
+def extreme_links(trained: Trained, coefficients: Floats1d) -> dict[str, LinkScores]:
+    """The links whose embeddings point most in the direction of a high and of a low score.
+
+    Args:
+        trained: the embeddings.
+        coefficients: (width,), of the regression.
+
+    Returns:
+        {"high": [(link, cosine with the coefficients), ...], "low": ...}.
+    """
+    n_items = np.bincount(trained.pairs.train.indices, minlength=len(trained.links))
+    columns = np.flatnonzero(n_items >= MIN_ITEMS)
+    cosines = trained.links[columns] @ (coefficients / np.linalg.norm(coefficients))
     order = np.argsort(cosines, kind="stable")
 
-    def named(places: Ints1d) -> list[tuple[str, float]]:
-        return [
-            (trained.pairs.links[often[place]], round(float(cosines[place]), 4)) for place in places
-        ]
+    def named(positions: Ints1d) -> LinkScores:
+        names = [trained.pairs.links[columns[position]] for position in positions]
+        return [(name, round(float(cosines[i]), 4)) for name, i in zip(names, positions)]
 
-    return {"high": named(order[::-1][:NAMED]), "low": named(order[:NAMED])}
+    return {"high": named(order[::-1][:N_LINKS]), "low": named(order[:N_LINKS])}
 
 
-def print_rating(
-    name: str, told: dict[str, Any], links: dict[str, list[tuple[str, float]]]
-) -> None:
-    """Print the errors and the links of both ends."""
+def print_scores(name: str, scores: dict[str, Any], links: dict[str, LinkScores]) -> None:
+    """Print the errors, and the links of both ends.
+
+    Args:
+        name: of the score.
+        scores: what `fit_scores` returns.
+        links: what `extreme_links` returns.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
     out = console()
-    ends = " - ".join(f"{value:.2f}" for value in told["r2_interval"])
-    errors = f"RMSE {told['rmse']:.2f}, of the mean {told['rmse_of_mean']:.2f}; R2 {told['r2']:.2f} ({ends})"
-    out.print(
-        f"{name} of {told['items']} items, mean {told['mean']:.1f}: {errors}",
-        highlight=False,
-        markup=False,
-    )
-    table = Table(title=Text(f"links that speak for more or less of {name}"), title_justify="left")
-    for column in ("more", "cosine", "less", "cosine"):
-        table.add_column(column, justify="right" if column == "cosine" else "left")
+    ends = " - ".join(f"{value:.2f}" for value in scores["r2_interval"])
+    size = f"{name} of {scores['items']} items, mean {scores['mean']:.1f}"
+    rmse = f"RMSE {scores['rmse']:.2f}, of the mean {scores['rmse_of_mean']:.2f}"
+    line = f"{size}: {rmse}; R2 {scores['r2']:.2f} ({ends})"
+    out.print(line, highlight=False, markup=False)
+    title = Text(f"links that go with a high and with a low {name}")
+    table = Table("high", title=title, title_justify="left")
+    table.add_column("cosine", justify="right")
+    table.add_column("low")
+    table.add_column("cosine", justify="right")
     for (high, up), (low, down) in zip(links["high"], links["low"]):
         table.add_row(high, f"{up:.2f}", low, f"{down:.2f}")
     out.print(table, markup=False)
