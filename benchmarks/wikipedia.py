@@ -1,4 +1,7 @@
-"""Timings of the workflow `wikipedia`: pages with an infobox out of a dump, beside SAX and a parser, and beside unpacking alone."""
+"""Timings of the workflow `wikipedia`: pages with an infobox out of a dump.
+
+They are compared with SAX and a parser, and with unpacking alone.
+"""
 
 import bz2
 import multiprocessing
@@ -11,6 +14,7 @@ import xml.sax
 import xml.sax.handler
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +22,22 @@ import srsly
 
 from benchmarks.measure import Row, in_fresh_process, peak_memory
 from scripts.files import need
-from scripts.wikipedia import extract, infobox, wikitext
+from scripts.wikipedia import infobox, wikitext
 from scripts.wikipedia.dump import (
-    cut,
-    feed,
-    namespaces,
     parse_head,
     parse_revision,
-    read_head,
+    read_header,
+    read_namespaces,
     read_pages,
+    read_pieces,
+    split_file,
 )
+from scripts.wikipedia.extract import pages_with_infobox
+from scripts.wikipedia.options import PART_MB
+from scripts.wikipedia.records import Extraction, kind_of, write_records
 
-BUNDLED = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"  # 206 pages of Wikipedia that gensim carries
+# 206 pages of Wikipedia that are bundled with gensim.
+BUNDLED = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 NAMES = ["Infobox film", "Infobox book"]
 COPIES = 20  # of the bundled pages: 33 MB of bz2
 REPEATS = 3
@@ -39,55 +47,71 @@ _INFOBOX = re.compile(r"\{\{\s*[Ii]nfobox[ _][^|{}<\n]*(?=[\n|}])")
 
 
 def bundled_dump() -> Path:
-    """The dump that gensim carries."""
+    """The dump that is bundled with gensim."""
     return Path(need("gensim.test.utils", "vectors").datapath(BUNDLED))
 
 
-def articles(path: Path) -> Iterator[tuple[str, str]]:
-    """(title, wikitext) of the articles of a dump."""
+def articles(path: Path) -> Iterator[str]:
+    """The wikitext of the articles of a dump."""
     size = path.stat().st_size
-    for page in read_pages(feed(path, 0, size), size, path):
-        if (
-            isinstance(page, bytes)
-            and extract.kind_of(head := parse_head(page), page) == "articles"
-        ):
-            yield head.title, parse_revision(page).text
+    for page in read_pages(read_pieces(path, 0, size), size, path):
+        if isinstance(page, bytes) and kind_of(parse_head(page), page) == "articles":
+            yield parse_revision(page).text
 
 
 def write_dump(path: Path, n_copies: int) -> None:
-    """The bundled pages again and again, with titles and ids of their own, as one stream of bz2."""
-    head, page, rest = bz2.decompress(bundled_dump().read_bytes()).partition(b"  <page>")
-    pages, end = page + rest.removesuffix(b"</mediawiki>\n"), b"</mediawiki>\n"
+    """Write the bundled pages again and again, with other titles and ids, as one stream of bz2."""
+    header, page, rest = bz2.decompress(bundled_dump().read_bytes()).partition(b"  <page>")
+    end = b"</mediawiki>\n"
+    pages = page + rest.removesuffix(end)
     with bz2.open(path, "wb") as file:
-        file.write(head)
+        file.write(header)
         for copy in range(n_copies):
-            titled = _TITLE.sub(b" (%d)</title>" % copy, pages)
-            file.write(_ID.sub(lambda found: b"%d" % (int(found[0]) + copy * 10**6), titled))  # noqa: B023
+            file.write(_with_other_ids(pages, copy))
         file.write(end)
 
 
-def ours(path: Path, output: Path, n_process: int = 1) -> tuple[float, float, int]:
-    """(seconds, seconds on cores of all processes, peak memory of this one) of extracting films and books."""
+def _with_other_ids(pages: bytes, copy: int) -> bytes:
+    titled = _TITLE.sub(b" (%d)</title>" % copy, pages)
+    return _ID.sub(lambda match: b"%d" % (int(match[0]) + copy * 10**6), titled)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a run took.
+
+    Attributes:
+        seconds: by the clock.
+        core_seconds: on the cores, of all processes.
+        memory: most bytes that this process held.
+    """
+
+    seconds: float
+    core_seconds: float
+    memory: int
+
+
+def ours(path: Path, output: Path, n_process: int = 1) -> Usage:
+    """Extract films and books."""
     infobox.parser()
-    multiprocessing.set_start_method(
-        None, force=True
-    )  # a fresh process is spawned, and would spawn its own, which import all again
-    parts = cut(path.stat().st_size, extract.PART)
-    start, start_on_core = time.perf_counter(), on_cores()
-    extract.go_through(
-        path, output, parts, extract.pages_with_infobox, ("film", NAMES), n_process=n_process
-    )
-    return time.perf_counter() - start, on_cores() - start_on_core, peak_memory()
+    # A fresh process is spawned, and would spawn its own, which import everything again.
+    multiprocessing.set_start_method(None, force=True)
+    parts = split_file(path.stat().st_size, round(PART_MB * 2**20))
+    start, start_on_cores = time.perf_counter(), seconds_on_cores()
+    extraction = Extraction(pages_with_infobox, ("film", NAMES))
+    write_records(path, output, parts, extraction, n_process=n_process)
+    seconds = time.perf_counter() - start
+    return Usage(seconds, seconds_on_cores() - start_on_cores, peak_memory())
 
 
-def on_cores() -> float:
-    """Seconds that this process and those that it ended have had cores."""
+def seconds_on_cores() -> float:
+    """Processor seconds of this process and of those that it ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def unpack(path: Path) -> float:
-    """Seconds on a core of unpacking alone, in Python's bz2 module."""
+    """Processor seconds of unpacking alone, by Python's bz2 module."""
     unpacker = bz2.BZ2Decompressor()
     start = time.process_time()
     with path.open("rb") as file:
@@ -97,21 +121,24 @@ def unpack(path: Path) -> float:
 
 
 def unpack_at_once(path: Path, n_process: int) -> float:
-    """Seconds by the clock of unpacking a dump in each of some processes: what the machine can do, whatever is unpacked."""
+    """Seconds by the clock of unpacking a dump in each of several processes at once.
+
+    It shows what the machine can do, whatever is unpacked.
+    """
     multiprocessing.set_start_method(None, force=True)
     with ProcessPoolExecutor(n_process) as pool:
-        list(pool.map(len, [()] * n_process))  # started
+        list(pool.map(len, [()] * n_process))  # start the processes
         start = time.perf_counter()
         list(pool.map(unpack, [path] * n_process))
     return time.perf_counter() - start
 
 
 class _Handler(xml.sax.handler.ContentHandler):
-    """What one would write otherwise: collect title and text of each page, parse every text, keep those with the template."""
+    """The usual way: collect each page, parse every text, keep those with the template."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str], list[str]]] = []
+        self.pages: list[tuple[str, dict[str, str], list[str]]] = []
         self._parser = infobox.parser()
         self._values: dict[str, str] = {}
         self._tag, self._buffer = "", list[str]()
@@ -128,25 +155,26 @@ class _Handler(xml.sax.handler.ContentHandler):
         if name == self._tag:
             self._values[name], self._tag = "".join(self._buffer), ""
         if name == "page":
-            code = self._parser.parse(self._values["text"])
-            for template in code.filter_templates():
-                if wikitext.template_name(template.name.strip_code()) in NAMES:
-                    values = {
-                        param.name.strip_code().strip(): param.value.strip_code().strip()
-                        for param in template.params
-                    }
-                    self.found.append(
-                        (
-                            self._values["title"],
-                            values,
-                            [str(link.title) for link in code.filter_wikilinks()],
-                        )
-                    )
-                    break
+            self._add_page()
+
+    def _add_page(self) -> None:
+        code = self._parser.parse(self._values["text"])
+        for template in code.filter_templates():
+            if wikitext.template_name(template.name.strip_code()) in NAMES:
+                links = [str(link.title) for link in code.filter_wikilinks()]
+                self.pages.append((self._values["title"], _values(template), links))
+                break
+
+
+def _values(template: Any) -> dict[str, str]:
+    return {
+        param.name.strip_code().strip(): param.value.strip_code().strip()
+        for param in template.params
+    }
 
 
 def by_sax(path: Path) -> tuple[float, list[str]]:
-    """(seconds on a core, titles) of SAX over the lines of the unpacked dump, and mwparserfromhell on every page."""
+    """(processor seconds, titles) of SAX on the unpacked dump, and a parser on every page."""
     handler = _Handler()
     start = time.process_time()
     reader = xml.sax.make_parser()
@@ -154,37 +182,32 @@ def by_sax(path: Path) -> tuple[float, list[str]]:
     with bz2.open(path) as lines:
         for line in lines:
             reader.feed(line)  # type: ignore[attr-defined]
-    return time.process_time() - start, [title for title, _, _ in handler.found]
+    return time.process_time() - start, [title for title, _, _ in handler.pages]
 
 
 def same_links(path: Path, **options: Any) -> tuple[int, int]:
     """(articles, those of them whose links are the parser's, in the same order)."""
-    wiki = wikitext.Wiki(namespaces(read_head(path)))
+    wiki = wikitext.Wiki(read_namespaces(read_header(path)))
     same = []
-    for _, text in articles(path):
-        theirs = (
-            wiki.article(str(link.title))
-            for link in infobox.parser().parse(text, **options).filter_wikilinks()
-        )
-        same.append(wiki.links(wikitext.clean(text)) == list(filter(None, dict.fromkeys(theirs))))
+    for text in articles(path):
+        parsed = infobox.parser().parse(text, **options).filter_wikilinks()
+        titles = dict.fromkeys(wiki.article(str(link.title)) for link in parsed)
+        same.append(wiki.links(wikitext.clean(text)) == list(filter(None, titles)))
     return len(same), sum(same)
 
 
 def same_values(path: Path) -> tuple[int, int]:
-    """(infoboxes of any kind, those of them with the same values whether they are cut out first or the whole page is parsed)."""
-    n, same = 0, 0
-    for _, text in articles(path):
-        templates = (
-            infobox.parser().parse(text, skip_style_tags=True).filter_templates(recursive=False)
-        )
-        theirs = [template for template in templates if _INFOBOX.match(str(template))]
-        if theirs:
-            cut_out = wikitext.find_template(wikitext.clean(text), _INFOBOX)
-            n += 1
-            same += cut_out is not None and infobox.properties(cut_out) == infobox.of_template(
-                theirs[0]
-            )
-    return n, same
+    """(infoboxes of any kind, those with the same values if the whole page is parsed)."""
+    same = []
+    for text in articles(path):
+        parsed = infobox.parser().parse(text, skip_style_tags=True)
+        templates = parsed.filter_templates(recursive=False)
+        peer = [template for template in templates if _INFOBOX.match(str(template))]
+        if peer:
+            template = wikitext.find_template(wikitext.clean(text), _INFOBOX)
+            values = infobox.parsed_properties(peer[0])
+            same.append(template is not None and infobox.properties(template) == values)
+    return len(same), sum(same)
 
 
 def run(scale: float) -> list[Row]:
@@ -198,73 +221,96 @@ def run(scale: float) -> list[Row]:
         folder = Path(name)
         for file, n_copies in (("one", 1), ("all", copies), ("ten", max(1, copies // 10))):
             write_dump(folder / f"{file}.xml.bz2", n_copies)
-        return [*_speed_rows(folder, scale), *_same_rows(), _memory_row(folder)]
+        medians = _medians(folder, REPEATS if scale >= 0.1 else 1)
+        rows = [_sax_row(folder, medians), _unpack_row(folder, medians)]
+        rows += [_processes_row(folder, medians), *_same_rows(), _memory_row(folder)]
+        return rows
 
 
-def _speed_rows(folder: Path, scale: float) -> list[Row]:
-    path, one = folder / "all.xml.bz2", folder / "one.xml.bz2"
+def _medians(folder: Path, repeats: int) -> dict[str, float]:
+    """Median seconds of several runs; the runs take turns, so that noise hits all of them."""
+    path = folder / "all.xml.bz2"
     turns = []
-    for _ in range(REPEATS if scale >= 0.1 else 1):  # in turn: noise hits all
-        runs = [in_fresh_process(ours, path, folder / "p.jsonl", n) for n in (1, 2)]
-        bare = [in_fresh_process(unpack_at_once, path, n) for n in (1, 2)]
+    for _ in range(repeats):
+        one, two = (in_fresh_process(ours, path, folder / "p.jsonl", n) for n in (1, 2))
+        unpack_one, unpack_two = (in_fresh_process(unpack_at_once, path, n) for n in (1, 2))
         turns.append(
-            (
-                runs[0][1],
-                runs[1][1],
-                in_fresh_process(unpack, path),
-                runs[0][0],
-                runs[1][0],
-                2 * bare[0] / bare[1],
-            )
+            {
+                "one, on cores": one.core_seconds,
+                "two, on cores": two.core_seconds,
+                "one": one.seconds,
+                "two": two.seconds,
+                "unpack": in_fresh_process(unpack, path),
+                "unpack ratio": 2 * unpack_one / unpack_two,
+            }
         )
-    alone, both, unpacking, by_one, by_two, possible = map(statistics.median, zip(*turns))
-    otherwise, titles = in_fresh_process(by_sax, one)
+    return {name: _median(turns, name) for name in turns[0]}
+
+
+def _median(turns: list[dict[str, float]], name: str) -> float:
+    return statistics.median(turn[name] for turn in turns)
+
+
+def _kilobytes(folder: Path, name: str) -> float:
+    return (folder / f"{name}.xml.bz2").stat().st_size / 1e3
+
+
+def _sax_row(folder: Path, medians: dict[str, float]) -> Row:
+    one = folder / "one.xml.bz2"
+    seconds, titles = in_fresh_process(by_sax, one)
     in_fresh_process(ours, one, folder / "p.jsonl")
     if titles != [record["title"] for record in srsly.read_jsonl(folder / "p.jsonl")]:
         raise ValueError(
             "SAX and a parser find other pages than extract, so their speeds can't be compared"
         )
-    size, small = path.stat().st_size / 1e3, one.stat().st_size / 1e3
-    what, unit, fast = (
+    size, small = _kilobytes(folder, "all"), _kilobytes(folder, "one")
+    speed, peer_speed = size / medians["one, on cores"], small / seconds
+    return Row(
         f"extract, {size / 1e3:.0f} MB of bz2, 1 core",
         "kB of bz2/s",
-        (size / alone) / (small / otherwise),
+        speed,
+        "SAX, mwparserfromhell on every page",
+        peer_speed,
+        "ratio >= 8",
+        speed / peer_speed >= 8,
+        f"the same {len(titles)} pages of {small / 1e3:.1f} MB; seconds are those on the core",
     )
-    peer = ("SAX, mwparserfromhell on every page", small / otherwise, "ratio >= 8", fast >= 8)
-    note = f"the same {len(titles)} pages of {small / 1e3:.1f} MB; seconds are those on the core"
-    two = f"by the clock; by seconds on cores {2 * alone / both:.2f}; unpacking alone by 2 processes, by the clock: {possible:.2f}"
-    return [
-        Row(what, unit, size / alone, *peer, note),
-        Row(
-            what,
-            unit,
-            size / alone,
-            "bz2 alone",
-            size / unpacking,
-            "ratio >= 0.6",
-            unpacking / alone >= 0.6,
-        ),
-        Row(
-            "extract, 2 processes",
-            unit,
-            size / by_two,
-            "1 process",
-            size / by_one,
-            "ratio >= 1.7",
-            by_one / by_two >= 1.7,
-            two,
-        ),
-    ]
+
+
+def _unpack_row(folder: Path, medians: dict[str, float]) -> Row:
+    size = _kilobytes(folder, "all")
+    return Row(
+        f"extract, {size / 1e3:.0f} MB of bz2, 1 core",
+        "kB of bz2/s",
+        size / medians["one, on cores"],
+        "bz2 alone",
+        size / medians["unpack"],
+        "ratio >= 0.6",
+        medians["unpack"] / medians["one, on cores"] >= 0.6,
+    )
+
+
+def _processes_row(folder: Path, medians: dict[str, float]) -> Row:
+    size = _kilobytes(folder, "all")
+    on_cores = 2 * medians["one, on cores"] / medians["two, on cores"]
+    return Row(
+        "extract, 2 processes",
+        "kB of bz2/s",
+        size / medians["two"],
+        "1 process",
+        size / medians["one"],
+        "ratio >= 1.7",
+        medians["one"] / medians["two"] >= 1.7,
+        f"by the clock; by seconds on cores {on_cores:.2f}; "
+        f"unpacking alone by 2 processes, by the clock: {medians['unpack ratio']:.2f}",
+    )
 
 
 def _same_rows() -> list[Row]:
     path = bundled_dump()
     n, same = same_links(path, skip_style_tags=True)
-    strict = same_links(path)[1]
-    boxes, same_boxes = same_values(path)
-    note = (
-        f"{strict} of {n} where it minds unclosed italics, and loses the links that they begin in"
-    )
+    _, same_with_style = same_links(path)
+    n_boxes, same_boxes = same_values(path)
     return [
         Row(
             "links",
@@ -274,23 +320,24 @@ def _same_rows() -> list[Row]:
             n,
             "ratio >= 0.995",
             same / n >= 0.995,
-            note,
+            f"{same_with_style} of {n} where it parses unclosed italics too, "
+            "and loses the links that they begin in",
         ),
         Row(
             "infobox values",
             "infoboxes with the same",
             same_boxes,
             "mwparserfromhell on the page",
-            boxes,
+            n_boxes,
             "ratio 1",
-            same_boxes == boxes,
+            same_boxes == n_boxes,
         ),
     ]
 
 
 def _memory_row(folder: Path) -> Row:
     small, large = (
-        in_fresh_process(ours, folder / f"{name}.xml.bz2", folder / "p.jsonl")[2]
+        in_fresh_process(ours, folder / f"{name}.xml.bz2", folder / "p.jsonl").memory
         for name in ("ten", "all")
     )
     return Row(
