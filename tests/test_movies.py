@@ -379,16 +379,6 @@ def test_no_step_but_train_needs_tensorflow(films: Path) -> None:
     assert f"Error: {message}" in without.stderr
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from scripts.movies.__main__ import app\n"
-        "print(sorted({'spacy', 'numpy', 'srsly', 'sklearn', 'matplotlib'} & set(sys.modules)))"
-    )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stdout == "[]\n"
-
-
 def test_neighbours_are_those_with_the_highest_cosine(trained: Trained) -> None:
     row = trained.pairs.titles.index("Alien")
     cosines = trained.items @ trained.items[row]

@@ -91,9 +91,9 @@ def values_of(items: Iterable[Item], titles: Sequence[str], name: str) -> list[A
 
 
 def number_of(value: Any) -> float | None:
-    """The number itself, or the first in a string ("207 minutes") or in a list of these.
+    """The number itself, or the first one in a string ("207 minutes") or in a list of these.
 
-    None if there is no finite one.
+    None if it is not finite, or not there.
     """
     if isinstance(value, list):
         numbers = (number_of(part) for part in value if not isinstance(part, list))

@@ -25,7 +25,7 @@ def train_embeddings(
     """Train until the recall of the dev pairs stops rising, and go back to the best epoch.
 
     Args:
-        pairs: to train on, and to stop by.
+        pairs: train, and dev for early stopping.
         settings: of the training.
         checkpoint: file that a killed run leaves, and from which the next resumes.
         after_epoch: called with each line of the log; that of epoch 0 comes from the frequencies
