@@ -14,7 +14,7 @@ END = 0x177245385090  # the bits that end a stream, before its checksum: the squ
 MAGIC_BITS = 48
 MAGIC_BYTES = MAGIC_BITS // 8
 CRC_BITS = 32
-# The end of a stream lies within so many bits before the first block of the next stream.
+# The end of a stream lies at most this many bits before the first block of the next stream.
 TAIL_BITS = 2 * MAGIC_BITS + 2 * CRC_BITS
 READ_BYTES = 2**20  # read at a time
 MAX_BLOCK_BYTES = 2**20  # packed: 900 kB that cannot be compressed grow by a hundredth
@@ -135,7 +135,7 @@ class _Buffer:
             self.start = self.blocks[0] >> 3
 
     def drop_hole(self) -> Iterator[Block]:
-        """Forget all but the last bytes, in which a block may begin; gives the damaged block."""
+        """Forget all but the last bytes, in which a block may begin; yields the damaged block."""
         if self.blocks:
             yield self.blocks.pop() >> 3, None
         self.start += len(self.data) - MAGIC_BYTES
