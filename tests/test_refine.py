@@ -353,7 +353,7 @@ def test_a_planted_pair_is_found_and_another_is_not() -> None:
     }
     lines = describe(report)
     assert "look the same (AUC 0." in lines[0]
-    assert "merge them, and tell them apart by a table" in lines[0]
+    assert "merge them, and tell them apart with a table" in lines[0]
     assert lines[-2:] == [
         "too few mentions to compare (fewer than 20): RARE (4)",
         "3 pairs: 1 look the same, 0 unclear, 2 can be told apart",

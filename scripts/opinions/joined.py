@@ -18,7 +18,7 @@ def load_with_code(name: str, remedy: str, code: Sequence[Path]) -> Language:
 
     Args:
         name: a folder, or an installed package.
-        remedy: what to do where there is no such pipeline, for the error.
+        remedy: what to do if the pipeline does not exist, for the error.
         code: files with the functions.
 
     Raises:

@@ -87,7 +87,7 @@ def labels(
     lang: Annotated[str, typer.Option(help="language code: its tokenizer cuts the texts")] = "en",
     seed: Annotated[int, typer.Option(help="for folds and intervals")] = 0,
 ) -> None:
-    """Report which labels can't be told apart by their contexts."""
+    """Report which labels can't be distinguished by their contexts."""
     from scripts.pipelines import load_nlp
     from scripts.reading import Skipped, read_annotated
     from scripts.refine.labels import compare_labels, describe, draw

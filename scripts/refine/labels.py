@@ -24,7 +24,7 @@ SAME_THRESHOLD = 0.6
 GUESS_THRESHOLD = 0.7
 MAX_MENTIONS = 1_000  # of a label that are compared
 VERDICTS = {
-    "same": "look the same {}: merge them, and tell them apart by a table",
+    "same": "look the same {}: merge them, and tell them apart with a table",
     "unclear": "may or may not look the same {}: label more of them to know",
     "apart": "can be told apart {}",
 }

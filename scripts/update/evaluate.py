@@ -159,9 +159,7 @@ def draw(metrics: dict[str, Any], path: Path) -> None:
     most_changed = sorted(metrics["rows"], key=lambda row: -abs(row["change"] or 0))[:MAX_DRAWN]
     rows = [row for row in metrics["rows"] if row in most_changed]
     groups = {title: _bars(rows, system) for system, title in TITLES.items()}
-    plots.save(
-        plots.bars(groups, "F by label, before and after the update", "F, %"), path
-    )
+    plots.save(plots.bars(groups, "F by label, before and after the update", "F, %"), path)
 
 
 def _bars(rows: Sequence[dict[str, Any]], system: str) -> dict[str, float]:

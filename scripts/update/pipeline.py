@@ -23,7 +23,7 @@ def load_with_ner(name: str, remedy: str = NO_PIPELINE) -> Language:
 
     Args:
         name: a folder, or an installed package.
-        remedy: what to do where there is no such pipeline, for the error.
+        remedy: what to do if the pipeline does not exist, for the error.
 
     Raises:
         ValueError: what `load_pipeline` and `ner_name` raise.
