@@ -67,7 +67,7 @@ def train(
         Path,
         typer.Argument(help="with [model] and [training]; further options override its settings"),
     ],
-    corpus: Corpus,
+    corpus_folder: Corpus,
     folder: Annotated[
         Path,
         typer.Argument(help="gets model, log.jsonl and curve.png; a stopped run continues"),
@@ -77,12 +77,12 @@ def train(
     """Train the network; each evaluation leaves a checkpoint and shows a sample."""
     from scripts.plots import save
     from scripts.textgen.corpus import read_corpus
-    from scripts.textgen.drawing import draw_log
+    from scripts.textgen.curve import draw_log
     from scripts.textgen.run import Run
     from scripts.textgen.settings import parse_overrides, read_settings
 
     shape, schedule = read_settings(config, parse_overrides(context.args))
-    run = Run(folder, read_corpus(corpus), shape, schedule, seed)
+    run = Run(folder, read_corpus(corpus_folder), shape, schedule, seed)
     log = run.train()
     save(draw_log(log), folder / "curve.png")
     run.tidy()
@@ -97,7 +97,7 @@ def train(
 @one_line_errors
 def evaluate(
     model: Model,
-    corpus: Corpus,
+    corpus_folder: Corpus,
     folder: Annotated[Path, typer.Argument(help="gets metrics.json")],
     functions: Annotated[
         int,
@@ -112,9 +112,9 @@ def evaluate(
     from scripts.textgen.folder import load
     from scripts.textgen.network import Network
 
-    saved, texts = load(model), read_corpus(corpus)
+    saved, texts = load(model), read_corpus(corpus_folder)
     network = Network(saved.model)
-    ngrams, metrics = measure_bits(network, saved.characters, texts, str(corpus))
+    ngrams, metrics = measure_bits(network, saved.characters, texts, str(corpus_folder))
     metrics |= {"step": saved.facts["step"], "code": texts.code}
     print(
         f"bits per character on dev: network {metrics['dev_bits']:.3f}, "
@@ -223,7 +223,7 @@ def _unescape(text: str) -> str:
 @one_line_errors
 def activations(
     model: Model,
-    corpus: Corpus,
+    corpus_folder: Corpus,
     folder: Annotated[Path, typer.Argument(help="gets activations.json, .png and .html")],
     length: Annotated[
         int, typer.Option(help="characters of dev to correlate over", min=100)
@@ -243,15 +243,15 @@ def activations(
     from scripts.textgen.folder import load
     from scripts.textgen.properties import properties
 
-    saved, texts = load(model), read_corpus(corpus)
+    saved, texts = load(model), read_corpus(corpus_folder)
     text = texts.dev[:length]
-    layers = hidden_states(saved.model, saved.characters.encode_known(text, str(corpus)))
+    layers = hidden_states(saved.model, saved.characters.encode_known(text, str(corpus_folder)))
     ranked = units_of_properties(layers, properties(text, texts.code))
     drawn = parse_units(units, layers) if units else ranked[:top]
     if not drawn:
         raise ValueError(
-            f"{corpus / 'dev.txt'} has {len(texts.dev)} characters, too few to tell units apart: "
-            "give more text"
+            f"{corpus_folder / 'dev.txt'} has {len(texts.dev)} characters, "
+            "too few to tell units apart: give more text"
         )
     place = passage(text, shown)  # in the half that did not choose the units
     part, values = text[place], [hidden[place] for hidden in layers]

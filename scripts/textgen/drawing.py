@@ -1,4 +1,4 @@
-"""Draw a training, and a text on the colours of what a unit gives for each character."""
+"""Draw a text on the colours of the activations of a unit."""
 
 import html
 from collections.abc import Sequence
@@ -8,40 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.plots import COLOURS, subplots
+from scripts.plots import subplots
+from scripts.textgen.activations import Unit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from scripts.textgen.activations import Unit
 
 Floats = NDArray[np.float64]
 COLOUR_MAP = "RdBu_r"
 MAX_ACTIVATION = 1.4  # of the colours, on either side of 0
 COLUMNS = 88  # characters of a line in the pictures
 _STYLE = "pre{font-size:13px;line-height:1.25;white-space:pre-wrap}"
-
-
-def draw_log(log: Sequence[dict[str, Any]]) -> "Figure":
-    """Draw bits per character over minutes of training."""
-    figure, axes = subplots(figsize=(7.5, 3.6))
-    minutes = [line["seconds"] / 60 for line in log]
-    series = (("train_bits", "training text", COLOURS[0]), ("dev_bits", "dev text", COLOURS[1]))
-    for key, label, colour in series:
-        bits = [line[key] for line in log]
-        axes.plot(minutes, bits, color=colour, label=label, marker="o", markersize=3)
-    best = min(log, key=lambda line: line["dev_bits"])
-    axes.annotate(
-        f"{best['dev_bits']:.2f}",
-        (best["seconds"] / 60, best["dev_bits"]),
-        (0, 8),
-        textcoords="offset points",
-        ha="center",
-    )
-    axes.set(xlabel="minutes", ylabel="bits per character", ylim=(0, None))
-    axes.set_title("Training of the network", loc="left")
-    axes.legend(frameon=False)
-    return figure
 
 
 def passage(text: str, n: int) -> slice:
@@ -66,7 +43,7 @@ def wrapped(text: str) -> list[tuple[int, int]]:
     return places
 
 
-def heat_map(text: str, layers: Sequence[Floats], units: "Sequence[Unit]") -> "Figure":
+def heat_map(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> "Figure":
     """Draw a text once for each unit, each character on the colour of what the unit gives after it.
 
     Red is above 0, blue below.
@@ -107,7 +84,7 @@ def _draw_text(axes: Any, text: str, places: Sequence[tuple[int, int]]) -> None:
             axes.text(column, row, character, **style)
 
 
-def page(text: str, layers: Sequence[Floats], units: "Sequence[Unit]") -> str:
+def page(text: str, layers: Sequence[Floats], units: Sequence[Unit]) -> str:
     """The same as a page of HTML, for longer texts."""
     from matplotlib import colormaps
 

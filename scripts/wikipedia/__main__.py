@@ -1,18 +1,13 @@
 """The commands of the workflow `wikipedia`: each reads, calls a function, and writes the result."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scripts.files import one_line_errors, write_json
 from scripts.wikipedia.options import PART_MB, Unit
-
-if TYPE_CHECKING:
-    from scripts.wikipedia.dump import Part
-    from scripts.wikipedia.records import Extraction
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
@@ -53,7 +48,7 @@ def extract(
     from scripts.wikipedia.extract import pages_with_infobox, template_names
     from scripts.wikipedia.index import choose_parts
     from scripts.wikipedia.infobox import parser
-    from scripts.wikipedia.records import Extraction
+    from scripts.wikipedia.records import Extraction, update_records
 
     parser()  # if it is not installed, the error comes from here and not from another process
     names = template_names(infobox, aliases)
@@ -64,7 +59,7 @@ def extract(
         f"carries {templates}: see vars.wikipedia.infobox and vars.wikipedia.aliases",
     )
     parts = partial(choose_parts, dump, index, frozenset(), _n_bytes(part_mb))
-    _write(dump, output, extraction, parts, limit, n_process)
+    update_records(dump, output, extraction, parts, limit, n_process)
 
 
 @app.command()
@@ -85,7 +80,7 @@ def text(
 ) -> None:
     """Write the plain text of articles, as JSONL with a text per line."""
     from scripts.wikipedia.index import choose_parts
-    from scripts.wikipedia.records import Extraction
+    from scripts.wikipedia.records import Extraction, update_records
     from scripts.wikipedia.text import article_texts, read_titles
 
     wanted = read_titles(titles) if titles else frozenset()
@@ -95,35 +90,11 @@ def text(
         "gives a wanted text: see vars.wikipedia.titles and vars.wikipedia.min_chars",
     )
     parts = partial(choose_parts, dump, index, wanted, _n_bytes(part_mb))
-    _write(dump, output, extraction, parts, limit, n_process)
+    update_records(dump, output, extraction, parts, limit, n_process)
 
 
 def _n_bytes(mb: float) -> int:
     return round(mb * 2**20)
-
-
-def _write(
-    dump: Path,
-    output: Path,
-    extraction: "Extraction",
-    parts: "Callable[[], list[Part]]",
-    limit: int,
-    n_process: int,
-) -> None:
-    """Write the records of a dump and their counts, unless they are up to date.
-
-    Ends with an error where the dump is not whole.
-    """
-    from scripts.wikipedia import records
-
-    counts = output.with_suffix(".counts.json")
-    if records.is_up_to_date(dump, output, counts, extraction, limit):
-        print(f"{output}: nothing changed since it was made")
-        return
-    result = records.write_records(dump, output, parts(), extraction, limit, n_process)
-    write_json(counts, result.to_json(output))
-    records.print_result(result, output)
-    records.check_complete(result, dump, output)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import srsly
 
-from scripts.files import digest, progress_bar, remove, replacing
+from scripts.files import digest, progress_bar, remove, replacing, write_json
 from scripts.shards import MakeShard, Shard, make_shards
 from scripts.wikipedia.dump import (
     Damaged,
@@ -159,6 +159,37 @@ def kind_of(head: PageHead, page: bytes) -> str:
     if len(page) < MAX_EMPTY_BYTES and b"</text>" not in page:
         return "empty"
     return DISAMBIGUATIONS if is_disambiguation(page) else "articles"
+
+
+def update_records(
+    path: Path,
+    output: Path,
+    extraction: Extraction,
+    parts: Callable[[], list[Part]],
+    limit: int,
+    n_process: int,
+) -> None:
+    """Write the records of a dump and their counts, and print them, unless they are up to date.
+
+    Args:
+        path: the dump.
+        output: JSONL file for the records; the counts go next to it.
+        extraction: what to make of the articles.
+        parts: chooses the parts of the dump to read; called only if there is something to do.
+        limit: number of records at most; 0 for all.
+        n_process: processes; -1 for one per core.
+
+    Raises:
+        ValueError: as `write_records` does, and for a dump that is not whole.
+    """
+    counts = output.with_suffix(".counts.json")
+    if is_up_to_date(path, output, counts, extraction, limit):
+        print(f"{output}: nothing changed since it was made")
+        return
+    result = write_records(path, output, parts(), extraction, limit, n_process)
+    write_json(counts, result.to_json(output))
+    print_result(result, output)
+    check_complete(result, path, output)
 
 
 def write_records(
