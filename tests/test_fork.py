@@ -1,5 +1,6 @@
 """A fork has its workflows and no word of the others, and passes its own project tests."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import srsly
 from scripts.fork.files import TEXT_SUFFIXES
 from scripts.fork.markdown import filter_page
 from scripts.fork.selection import select, workflow_names
+from scripts.fork.test_text import filter_tests
 from scripts.fork.words import dropped_words, first_word
 from tests.conftest import PROJECT, ROOT
 
@@ -101,7 +103,6 @@ def test_folder_that_is_not_empty_is_refused(tmp_path: Path) -> None:
 
 
 def test_page_loses_the_parts_that_name_what_is_dropped() -> None:
-    import re
 
     page = (
         "# Page\n\nKept `a`.\nSame paragraph.\n\nDropped `b`.\n\nThe command:\n\n    run `b`\n\n"
@@ -113,3 +114,39 @@ def test_page_loses_the_parts_that_name_what_is_dropped() -> None:
         "# Page\n\nKept `a`.\nSame paragraph.\n\n- item `a`\n- item\n\n"
         "| name | what |\n| --- | --- |\n| `a` | x |\n\n## Last\n\nEnd.\n"
     )
+
+
+def test_tests_that_name_what_is_dropped_go_with_what_only_they_use() -> None:
+
+    text = '''"""Tests."""
+
+import json
+from shutil import copy, move
+
+LINE = "kept"
+
+
+def helper() -> str:
+    return json.dumps("dropped_word")
+
+
+def test_one() -> None:
+    move(LINE)
+
+
+def test_two() -> None:
+    copy(helper())
+'''
+    expected = '''"""Tests."""
+
+from shutil import move
+
+LINE = "kept"
+
+
+def test_one() -> None:
+    move(LINE)
+'''
+    assert filter_tests(text, re.compile("dropped_word")) == expected
+    assert filter_tests(text, re.compile("no such word")) == text
+    assert filter_tests(text, re.compile("def test_")) == ""

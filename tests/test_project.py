@@ -37,9 +37,9 @@ each_script = pytest.mark.parametrize("file", SCRIPTS, ids=lambda path: str(path
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 
 UNCLEAR = re.compile(
-    r"\bapart by\b|\bto (?:train on|choose by|score by), |\bthe bar\b"
-    r"|\bis no (?!longer|more|need|way)"
-    r"|\bmend(?:s|ed)?\b|\bbeside\b|that gensim carries|\bdoubt(?:ful)?\b|\btaught\b|--skip-bad",
+    r"\bapart by (?:commas|\|)|\bto (?:train on|choose by|score by), |\bthe bar for\b"
+    r"|(?<!here )\bis no (?!longer|more|need|way)|\bmend(?:s|ed)?\b|\bbeside\b"
+    r"|that gensim carries|\bdoubt(?:ful)?\b|\btaught\b|pass --skip-bad",
     re.IGNORECASE,
 )
 

@@ -71,7 +71,9 @@ def write_fork(folder: Path, project: Any, selection: Any, name: str) -> None:
     plan = files.plan_fork(ROOT, project, selection, renamed)
     commands = [item for item in project["commands"] if item["name"] in selection.commands]
     sources = files.source_files(plan, project, commands)
-    kept = [*sources, *files.test_files(plan, sources), *files.kept_benchmarks(plan)]
+    for path, text in files.test_files(plan, sources):
+        files.put(folder / path.relative_to(ROOT), files.changed(plan, text))
+    kept = [*sources, *files.kept_benchmarks(plan)]
     kept += files.named_files(plan, project, commands, "configs/")
     kept += [ROOT / path for path in plan.relocated if (ROOT / path).is_file()]
     kept += [*(ROOT / ".github").rglob("*.yml"), ROOT / ".ci" / "run"]

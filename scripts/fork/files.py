@@ -11,7 +11,8 @@ from typing import Any
 from scripts.deps import imported_files
 from scripts.fork.markdown import filter_page
 from scripts.fork.selection import Selection, all_values
-from scripts.fork.words import dropped_words, first_word, replace_all
+from scripts.fork.test_text import filter_tests
+from scripts.fork.words import dropped_words, replace_all
 
 TOP = ("LICENSE", "Makefile", "constraints.txt", "pyproject.toml", ".gitignore")
 TEXT_SUFFIXES = (".py", ".md", ".yml", ".cfg", ".toml", ".txt", ".jinja", "")
@@ -75,13 +76,19 @@ def source_files(plan: Plan, project: Any, commands: Iterable[Any]) -> set[Path]
     return kept | {path.parent / "__init__.py" for path in kept}
 
 
-def test_files(plan: Plan, sources: set[Path]) -> Iterator[Path]:
-    """The tests that name nothing that is dropped and import nothing that is not there."""
-    for path in sorted((plan.root / "tests").rglob("*.py")):
-        needed = imported_files(path, plan.root) - {path}
-        is_kept = {file for file in needed if file.is_relative_to(plan.root / "scripts")} <= sources
-        if is_kept and not first_word(path.read_text("utf8"), plan.dropped):
-            yield path
+def test_files(plan: Plan, sources: set[Path]) -> Iterator[tuple[Path, str]]:
+    """(path, text) of the tests that a fork keeps: they name nothing that is dropped.
+
+    A file goes if its name has a dropped noun, or if it imports what is not there.
+    """
+    scripts = plan.root / "scripts"
+    for path in sorted((plan.root / "tests").glob("*.py")):
+        nouns = set(path.stem.split("_")) & set(plan.selection.dropped_nouns)
+        needed = {file for file in imported_files(path, plan.root) if file.is_relative_to(scripts)}
+        if nouns or not needed <= sources:
+            continue
+        if text := filter_tests(path.read_text("utf8"), plan.dropped):
+            yield path, text
 
 
 def documentation(plan: Plan) -> Iterator[tuple[Path, str]]:

@@ -109,7 +109,7 @@ def _workflows(entry: str, selection: Selection) -> str:
     """The kept workflows as they are, and before them `all`: what the requested ones run, once."""
     head, _ = _head_and_body(entry)
     workflows = parse_yaml(entry)["workflows"]
-    steps = {name: [str(step) for step in workflows[name]] for name in selection.workflows}
+    steps = {name: list(map(str, workflows[name])) for name in selection.workflows}
     order = dict.fromkeys(chain.from_iterable(steps.values()))
     lines = [flow_line(ALL, list(order))]
     lines += [flow_line(name, steps[name]) for name in selection.workflows]
