@@ -72,13 +72,18 @@ def _without_unused(parts: Sequence[Part]) -> Iterable[str]:
     used: set[str] = set()
     for part in parts:
         used |= set() if part.is_import else part.uses
+    blank = ""  # lines before imports that are left out
     for part in parts:
-        if not isinstance(part.node, (ast.Import, ast.ImportFrom)) or part.defines <= used:
+        if not isinstance(part.node, (ast.Import, ast.ImportFrom)):
             yield part.text
-        elif needed := [alias for alias in part.node.names if _local_name(alias) in used]:
+            continue
+        code = part.text.lstrip("\n")
+        blank = blank or part.text[: len(part.text) - len(code)]
+        if needed := [alias for alias in part.node.names if _local_name(alias) in used]:
+            is_whole = len(needed) == len(part.node.names)
             part.node.names = needed
-            before = part.text[: len(part.text) - len(part.text.lstrip())]
-            yield before + _import_text(part.node)
+            yield blank + (code if is_whole else _import_text(part.node))
+            blank = ""
 
 
 def _local_name(alias: ast.alias) -> str:

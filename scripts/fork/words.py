@@ -15,7 +15,8 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
     for the workflow: in backticks, as a folder, page, module, section of vars or part of a command.
     """
     names = [*selection.dropped_workflows, *selection.dropped_commands]
-    compound = [re.escape(name) for name in names if "-" in name]
+    kept = tuple(name for name in names if any(_begins(name, other) for other in selection.commands))
+    compound = [re.escape(name) for name in names if "-" in name and name not in kept]
     patterns = [rf"(?<![\w-])(?:{'|'.join(compound)})(?![\w-])"] if compound else []
     if nouns := "|".join(selection.dropped_nouns):
         patterns += [
@@ -32,6 +33,11 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
     if extras := "|".join(selection.dropped_extras):
         patterns.append(rf"\brequirements-(?:{extras})\b")
     return re.compile("|".join(patterns) or r"(?!)")
+
+
+def _begins(name: str, command: str) -> bool:
+    """Whether the name of a workflow is the beginning of a command that is kept."""
+    return command.startswith(f"{name}-")
 
 
 def first_word(text: str, dropped: re.Pattern[str]) -> str | None:

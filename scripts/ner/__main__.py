@@ -168,7 +168,7 @@ def debug(
 def assemble(
     new: Annotated[Path, typer.Argument(help="output folder of spacy train")],
     folder: Annotated[Path, typer.Argument(help="gets model-best, log.jsonl and pipeline")],
-    relabelled: Annotated[Path, typer.Argument(help="folder that ner-teach wrote")],
+    relabelled: Annotated[Path, typer.Argument(help="folder that the teach step wrote")],
     patterns: PatternsFile,
     phrase_attr: PhraseAttrOption = "ORTH",
     ruler: Annotated[UseRuler, typer.Option(help="what to put around the model")] = "auto",

@@ -111,7 +111,7 @@ class Encoder:
         gpu_id: -1 for the CPU.
 
     Raises:
-        ValueError: "no encoder called ...", or "... pip install -r requirements-transformers.txt".
+        ValueError: "no encoder called ...", or that a package must be installed.
     """
 
     def __init__(self, name: str, gpu_id: int = -1) -> None:

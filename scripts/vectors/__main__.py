@@ -37,8 +37,8 @@ def table(
     from scripts.pipelines import describe_vectors
 
     remedy = (
-        "train some (python -m weasel run vectors), convert some (vectors-convert), or name a "
-        "pipeline that has some, such as en_core_web_lg, by vars.vectors.table"
+        "train or convert some first, see docs/vectors.md, or name a pipeline that has some, "
+        "such as en_core_web_lg, by vars.vectors.table"
     )
     vectors = describe_vectors(name, remedy)
     write_json(output, vectors)

@@ -70,7 +70,7 @@ def read_folder(path: Path) -> WordVectors:
         key2row: dict[int, int] = srsly.read_msgpack(path / "vocab" / "key2row")
         strings = srsly.read_json(path / "vocab" / "strings.json")
     except (OSError, ValueError) as error:
-        remedy = "make them with vectors-train or vectors-convert"
+        remedy = "train or convert some first, see docs/vectors.md"
         raise ValueError(f"no vectors in {path}: {remedy} ({error})") from error
     if not len(table) or not key2row:
         raise ValueError(f"no vectors in {path}: the table is empty")
