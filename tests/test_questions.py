@@ -1,4 +1,4 @@
-"""A dump becomes questions with their answers; what is cut off, broken or hostile says so in one line."""
+"""A dump becomes questions with their answers; a bad dump gives one line."""
 
 import sqlite3
 import sys
@@ -15,7 +15,7 @@ from scripts.questions import dump, extract
 from scripts.questions.__main__ import app
 from scripts.questions.dump import Rows
 from scripts.questions.explore import draw, summarize, to_frames
-from scripts.questions.extract import Malformed, go_through, parse_row, split_tags
+from scripts.questions.extract import Malformed, extract_dump, parse_row, split_tags
 from scripts.questions.text import to_text, words
 from tests.conftest import ROOT, run_module, shared_data
 
@@ -26,46 +26,35 @@ GIGABYTE = 10**9
 
 def row(**attributes: object) -> str:
     """A row as dumps have them."""
-    return (
-        "  <row "
-        + " ".join(
-            f"{key}={quoteattr(str(value), {chr(10): '&#xA;'})}"
-            for key, value in attributes.items()
-        )
-        + " />\r\n"
-    )
+    escapes = {"\n": "&#xA;"}
+    pairs = [f"{key}={quoteattr(str(value), escapes)}" for key, value in attributes.items()]
+    return f"  <row {' '.join(pairs)} />\r\n"
 
 
 def question(number: int, **others: object) -> str:
-    given = {
+    attributes = {
         "Id": number,
         "PostTypeId": 1,
         "CreationDate": "2020-01-02T03:04:05.678",
         "Score": 3,
         "ViewCount": 40,
+        "Title": f"Why is coffee {number} sour?",
+        "Body": "<p>It is.</p>",
+        "Tags": "<taste><sour>",
     }
-    return row(
-        **(
-            given
-            | {
-                "Title": f"Why is coffee {number} sour?",
-                "Body": "<p>It is.</p>",
-                "Tags": "<taste><sour>",
-            }
-            | others
-        )
-    )
+    return row(**(attributes | others))
 
 
 def answer(number: int, parent: int, **others: object) -> str:
-    given = {
+    attributes = {
         "Id": number,
         "PostTypeId": 2,
         "ParentId": parent,
         "CreationDate": "2020-01-03T03:04:05.678",
         "Score": 1,
+        "Body": f"<p>Grind finer, {number}.</p>",
     }
-    return row(**(given | {"Body": f"<p>Grind finer, {number}.</p>"} | others))
+    return row(**(attributes | others))
 
 
 def posts(folder: Path, *rows: str, foot: str = FOOT, head: str = HEAD) -> Path:
@@ -85,7 +74,7 @@ def pack(path: Path, **members: bytes) -> Path:
 def read(
     path: Path, folder: Path, cap: int = GIGABYTE, limit: int = 0
 ) -> tuple[list[Any], extract.Result]:
-    result = go_through(path, folder / "q.jsonl", cap, limit)
+    result = extract_dump(path, folder / "q.jsonl", cap, limit)
     return list(srsly.read_jsonl(folder / "q.jsonl")), result
 
 
@@ -108,12 +97,11 @@ def test_questions_come_with_their_answers_wherever_these_stand(tmp_path: Path) 
         answer(4, 1),
         answer(3, 2),
     )
-    found, result = read(path, tmp_path)
-    assert [(one["id"], [a["id"] for a in one["answers"]]) for one in found] == [
-        (1, [4]),
-        (2, [3, 9]),
-    ]
-    assert found[1] == {
+    questions, result = read(path, tmp_path)
+    assert [one["id"] for one in questions] == [1, 2]
+    assert [answer["id"] for answer in questions[0]["answers"]] == [4]
+    assert [answer["id"] for answer in questions[1]["answers"]] == [3, 9]
+    assert questions[1] == {
         "id": 2,
         "title": "Why is coffee 2 sour?",
         "body": "It is.",
@@ -139,7 +127,7 @@ def test_questions_come_with_their_answers_wherever_these_stand(tmp_path: Path) 
             },
         ],
     }
-    assert found[0]["accepted"] is None and found[0]["tags"] == ["taste", "sour"]
+    assert questions[0]["accepted"] is None and questions[0]["tags"] == ["taste", "sour"]
     assert not result.ends_early and result.last == "3"
 
 
@@ -163,12 +151,10 @@ def test_rows_are_the_same_wherever_the_file_is_cut(tmp_path: Path) -> None:
     assert [one["Id"] for one in expected] == ["1", "2", "3"]
     for size in (1, 7, 100):
         rows = Rows(Path("p"))
-        found = [
-            one
-            for start in range(0, len(data), size)
-            for one in rows.feed(data[start : start + size])
-        ]
-        assert [*found, *rows.close()] == expected and not rows.ends_early
+        parsed = []
+        for start in range(0, len(data), size):
+            parsed += rows.feed(data[start : start + size])
+        assert [*parsed, *rows.close()] == expected and not rows.ends_early
 
 
 @pytest.mark.parametrize(
@@ -215,8 +201,8 @@ def test_words_and_tags() -> None:
     ("broken", "why"),
     [
         ({"Id": ""}, "no Id"),
-        ({"Id": "x1"}, "Id is no number"),
-        ({"Score": "many"}, "Score is no number"),
+        ({"Id": "x1"}, "Id is not a number"),
+        ({"Score": "many"}, "Score is not a number"),
         ({"Id": str(2**64)}, "out of range"),
         ({"Title": " "}, "no body, title or date"),
         ({"Body": ""}, "no body, title or date"),
@@ -225,7 +211,7 @@ def test_words_and_tags() -> None:
         ({"PostTypeId": "?"}, "no Id or PostTypeId"),
     ],
 )
-def test_a_row_that_is_no_post_says_why(broken: dict[str, str], why: str) -> None:
+def test_a_row_that_is_not_a_post_says_why(broken: dict[str, str], why: str) -> None:
     good = {
         "Id": "1",
         "PostTypeId": "1",
@@ -256,26 +242,22 @@ def test_bad_rows_are_counted_and_the_others_kept(tmp_path: Path) -> None:
         question(10),
     )
     path.write_bytes(path.read_bytes().replace(bad_utf8.encode(), b"caf\xe9"))
-    found, result = read(path, tmp_path)
+    questions, result = read(path, tmp_path)
     counts = result.counts
-    assert [one["id"] for one in found] == [1, 10] and found[0]["title"] == "Why is coffee 1 sour?"
-    assert (
-        counts["malformed"] == 6
-        and counts[extract.ORPHANS] == 1
-        and counts[extract.OTHERS] == 1
-        and counts[extract.DUPLICATES] == 1
-    )
-    assert counts["rows"] == 11
+    assert [one["id"] for one in questions] == [1, 10]
+    assert questions[0]["title"] == "Why is coffee 1 sour?"
+    assert counts["malformed"] == 6 and counts["rows"] == 11
+    assert counts[extract.ORPHANS] == counts[extract.OTHERS] == counts[extract.DUPLICATES] == 1
 
 
-def test_what_was_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_left_out_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = posts(tmp_path, question(1), question(2, Score="x"), answer(3, 9))
     app(["extract", str(path), str(tmp_path / "q.jsonl")], standalone_mode=False)
     assert (
         "3 rows; left out: 1 malformed, 1 answers without their question" in capsys.readouterr().out
     )
     app(["extract", str(path), str(tmp_path / "q.jsonl")], standalone_mode=False)
-    assert "nothing changed since it was made" in capsys.readouterr().out
+    assert "nothing has changed since it was made" in capsys.readouterr().out
 
 
 def test_a_dump_cut_in_a_row_gives_what_came_before(
@@ -284,15 +266,13 @@ def test_a_dump_cut_in_a_row_gives_what_came_before(
     data = posts(tmp_path, question(1), answer(2, 1), question(3)).read_bytes()
     (tmp_path / "Posts.xml").write_bytes(data[:-60])
     line = fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl")
-    assert (
-        "ends early, behind the row with Id 2: fetch or copy it again (1 questions are in" in line
-    )
+    assert "ends early, after the row with Id 2: fetch or copy it again (1 questions are in" in line
     assert [one["id"] for one in srsly.read_jsonl(tmp_path / "q.jsonl")] == [1]
     assert "ends early" in fails(capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl"), (
         "a cut file is never taken for done"
     )
     (tmp_path / "Posts.xml").write_bytes(data[: -len(FOOT)])
-    assert "behind the row with Id 3" in fails(
+    assert "after the row with Id 3" in fails(
         capsys, "extract", tmp_path / "Posts.xml", tmp_path / "q.jsonl"
     )
 
@@ -300,23 +280,23 @@ def test_a_dump_cut_in_a_row_gives_what_came_before(
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (HEAD + answer(1, 2) + FOOT, "holds no question: 1 rows, 0 of them malformed"),
-        ("<posts />", "holds no question: 0 rows"),
+        (HEAD + answer(1, 2) + FOOT, "holds no question (1 rows, 0 of them malformed)"),
+        ("<posts />", "holds no question (0 rows"),
         (
             '<!DOCTYPE posts [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><posts>' + question(1) + FOOT,
             "DOCTYPE or entities",
         ),
-        ("<html><body>sign in</body></html>", "is no Posts.xml of a Stack Exchange dump"),
-        ('<?xml version="1.0"?><users>' + row(Id=1) + "</users>", "is no Posts.xml"),
+        ("<html><body>sign in</body></html>", "is not a Posts.xml of a Stack Exchange dump"),
+        ('<?xml version="1.0"?><users>' + row(Id=1) + "</users>", "is not a Posts.xml"),
         (
             '<?xml version="1.0" encoding="iso-8859-1"?><posts>' + question(1) + FOOT,
-            "is in iso-8859-1: dumps are in UTF-8",
+            "is in iso-8859-1: convert it to UTF-8",
         ),
         ("Id,Title", "is neither XML nor 7z"),
         ("", "is empty"),
     ],
 )
-def test_what_is_no_dump_is_refused_in_one_line(
+def test_what_is_not_a_dump_is_refused_in_one_line(
     content: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "Posts.xml"
@@ -330,7 +310,7 @@ def test_what_is_no_dump_is_refused_in_one_line(
 def test_a_row_without_end_is_a_bomb(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dump, "LONGEST_ROW", 2**20)
+    monkeypatch.setattr(dump, "MAX_ROW_BYTES", 2**20)
     path = posts(tmp_path, question(1), '<row Id="2" Body="' + "x" * 3 * 2**20)
     assert "no row ends within 1 MB: an XML bomb" in fails(
         capsys, "extract", path, tmp_path / "q.jsonl"
@@ -381,7 +361,8 @@ def test_archives_without_one_posts_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("xx/Posts.xml", "it has '..' in it"), ("/tmpPosts.xml", "it is absolute")]
+    ("name", "why"),
+    [("xx/Posts.xml", "its path has '..' in it"), ("/tmpPosts.xml", "its path is absolute")],
 )
 def test_members_that_lead_out_are_refused(
     name: str, why: str, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
@@ -416,7 +397,7 @@ def test_a_bomb_is_stopped_at_the_cap_by_what_it_says_and_by_what_it_does(
     path = pack(tmp_path / "site.7z", Posts_xml=xml)
     assert path.stat().st_size < 10_000
     line = fails(capsys, "extract", path, tmp_path / "q.jsonl", "--cap-gb", "0.001")
-    assert "unpacks to 0.003 GB, more than 0.001 (vars.questions.cap_gb)" in line
+    assert "unpacks to 0.003 GB, more than 0.001: raise vars.questions.cap_gb" in line
     monkeypatch.setattr(dump, "_check_members", lambda *args: None)  # as if it had declared less
     assert "unpacks to more than 0.001 GB" in fails(
         capsys, "extract", path, tmp_path / "q.jsonl", "--cap-gb", "0.001"
@@ -460,9 +441,9 @@ def test_without_py7zr_the_remedy_is_named(
 
 
 def test_limit_stops_after_so_many_posts(tmp_path: Path) -> None:
-    found, result = read(SAMPLE, tmp_path, limit=10)
+    questions, result = read(SAMPLE, tmp_path, limit=10)
     assert result.counts["questions"] + result.counts["answers"] == 10 and not result.ends_early
-    assert len(found) == result.counts["questions"]
+    assert len(questions) == result.counts["questions"]
 
 
 def test_summary_counts_what_the_dump_holds(tmp_path: Path) -> None:
@@ -481,27 +462,21 @@ def test_summary_counts_what_the_dump_holds(tmp_path: Path) -> None:
         ),
     )
     frames = to_frames(read(path, tmp_path)[0])
-    found = summarize(*frames)
-    assert (
-        found["questions"],
-        found["answers"],
-        round(found["answered"], 1),
-        round(found["accepted"], 1),
-    ) == (3, 2, 66.7, 33.3)
-    assert found["most_used_tags"] == {"taste": 2, "sour": 1} and found["by_year"] == {
-        "2020": 1,
-        "2021": 2,
-    }
-    assert [line["id"] for line in found["most_viewed"]] == [3, 1]
-    assert found["answer_score"] == {"least": -1, "25%": 0.5, "median": 2, "75%": 3.5, "most": 5}
-    assert len(draw(*frames, found).axes) == 4
+    summary = summarize(*frames)
+    assert (summary["questions"], summary["answers"]) == (3, 2)
+    assert (round(summary["answered"], 1), round(summary["accepted"], 1)) == (66.7, 33.3)
+    assert summary["most_used_tags"] == {"taste": 2, "sour": 1}
+    assert summary["by_year"] == {"2020": 1, "2021": 2}
+    assert [line["id"] for line in summary["most_viewed"]] == [3, 1]
+    assert summary["answer_score"] == {"least": -1, "25%": 0.5, "median": 2, "75%": 3.5, "most": 5}
+    assert len(draw(*frames, summary).axes) == 4
 
 
 def test_a_dump_without_answers_can_be_explored(tmp_path: Path) -> None:
     frames = to_frames(read(posts(tmp_path, question(1)), tmp_path)[0])
-    found = summarize(*frames)
-    assert found["answer_words"] is None and found["answers"] == 0
-    draw(*frames, found)
+    summary = summarize(*frames)
+    assert summary["answer_words"] is None and summary["answers"] == 0
+    draw(*frames, summary)
 
 
 def test_extract_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -511,14 +486,14 @@ def test_extract_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "Traceback" not in done.stderr
 
 
-def test_a_dump_that_was_mended_in_the_middle_is_read_again(tmp_path: Path) -> None:
+def test_a_dump_that_was_fixed_in_the_middle_is_read_again(tmp_path: Path) -> None:
     dump = tmp_path / "Posts.xml"
     dump.write_bytes(SAMPLE.read_bytes())
-    before = extract.settings_of(dump, GIGABYTE, 0)
-    assert extract.settings_of(dump, GIGABYTE, 0) == before
+    before = extract.fingerprint(dump, GIGABYTE, 0)
+    assert extract.fingerprint(dump, GIGABYTE, 0) == before
     time.sleep(0.02)
     dump.write_bytes(SAMPLE.read_bytes())
-    assert extract.settings_of(dump, GIGABYTE, 0) != before
+    assert extract.fingerprint(dump, GIGABYTE, 0) != before
 
 
 def test_a_full_disk_is_one_line(
@@ -555,14 +530,11 @@ def test_the_dump_of_a_real_site(tmp_path: Path) -> None:
     path = shared_data() / "questions" / "Posts.xml"
     if not path.exists():
         pytest.skip("needs shared/data")
-    found, result = read(path, tmp_path)
+    questions, result = read(path, tmp_path)
     counts = result.counts
-    assert (len(found), counts["answers"], counts[extract.OTHERS], counts["malformed"]) == (
-        663,
-        1572,
-        119,
-        0,
-    )
-    assert found[0]["title"] == "What is a citra hop, and how does it differ from other hops?"
-    assert found[0]["tags"] == ["hops"] and sum(a["accepted"] for a in found[0]["answers"]) == 1
-    assert not [one for one in found if "<p>" in one["body"] or "&lt;" in one["body"]]
+    assert (len(questions), counts["answers"]) == (663, 1572)
+    assert (counts[extract.OTHERS], counts["malformed"]) == (119, 0)
+    first = questions[0]
+    assert first["title"] == "What is a citra hop, and how does it differ from other hops?"
+    assert first["tags"] == ["hops"] and sum(one["accepted"] for one in first["answers"]) == 1
+    assert not [one for one in questions if "<p>" in one["body"] or "&lt;" in one["body"]]

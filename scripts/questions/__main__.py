@@ -1,54 +1,42 @@
-"""The commands of the workflow `questions`: each reads, calls a function over plain data, and writes."""
+"""Commands of the workflow `questions`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from scripts import plots
-from scripts.files import check_new_folder, new_folder, one_line_errors, write_json
-from scripts.questions import evaluate as evaluating
-from scripts.questions import explore as exploring
-from scripts.questions import extract as extracting
-from scripts.questions import folds as cross
-from scripts.questions import serve as serving
-from scripts.questions import tower
-from scripts.questions import train as training
-from scripts.questions.encoder import read_encoders
-from scripts.questions.records import read_questions, read_records, split, split_by_ids, stop_words
-from scripts.scores import console
+from scripts.files import one_line_errors
+from scripts.questions.options import Positives, TowerSettings
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-
-Questions = Annotated[Path, typer.Argument(help="JSONL file that extract wrote")]
+DEFAULT = TowerSettings()
+Questions = Annotated[Path, typer.Argument(help="JSONL file that `extract` wrote")]
 Folder = Annotated[Path, typer.Argument(help="training folder of the workflow")]
 Lang = Annotated[str, typer.Option(help="language code, for stop words")]
-DevShare = Annotated[
-    float, typer.Option(help="share of the questions to choose by", min=0.01, max=0.5)
-]
-DEFAULT = tower.Settings()
-Positives = Annotated[
-    Literal["body", "answer", "both"], typer.Option("--positives", help="what belongs to a title")
+DevShare = Annotated[float, typer.Option(help="share of the questions for dev", min=0.01, max=0.5)]
+BelongsTo = Annotated[
+    Positives, typer.Option("--positives", help="the texts that belong to a title")
 ]
 Start = Annotated[
-    str,
-    typer.Option(help="where embeddings start: lsa, random, or a pipeline or folder with vectors"),
+    str, typer.Option(help="first embeddings: lsa, random, or a pipeline or folder with vectors")
 ]
-Vocabulary = Annotated[int, typer.Option(help="words at most", min=1)]
-Width = Annotated[int, typer.Option(help="of the vectors, unless start names some", min=2)]
-TextWords = Annotated[int, typer.Option(help="words of a body or an answer that count", min=1)]
-Temperature = Annotated[float, typer.Option(help="of the softmax", min=0.001)]
+Vocabulary = Annotated[int, typer.Option(help="at most so many words", min=1)]
+Width = Annotated[
+    int, typer.Option(help="of the vectors; given vectors keep their own width", min=2)
+]
+TextWords = Annotated[
+    int, typer.Option(help="only the first words of a body or an answer are used", min=1)
+]
+Temperature = Annotated[float, typer.Option(help="of the softmax over a batch", min=0.001)]
 Dropout = Annotated[
-    float, typer.Option(help="share of words left out while training", min=0, max=0.9)
+    float, typer.Option(help="share of words that training leaves out", min=0, max=0.9)
 ]
 LearnRate = Annotated[float, typer.Option(help="of Adam", min=0)]
 BatchSize = Annotated[
-    int, typer.Option(help="pairs at a time; each is a negative to the others", min=2)
+    int, typer.Option(help="pairs in a batch; each is a negative of the others", min=2)
 ]
-Epochs = Annotated[int, typer.Option(help="at most", min=1)]
+Epochs = Annotated[int, typer.Option(help="at most so many", min=1)]
 Seed = Annotated[int, typer.Option(help="for the draws", min=0)]
 
 
@@ -59,22 +47,35 @@ def extract(
         Path, typer.Argument(help="Posts.xml of a Stack Exchange dump, or the .7z of a site")
     ],
     output: Annotated[
-        Path, typer.Argument(help="JSONL file for the questions; counts go beside it")
+        Path,
+        typer.Argument(help="JSONL file for the questions; .counts.json is written next to it"),
     ],
     cap_gb: Annotated[
-        float, typer.Option(help="GB that may come out of a .7z", min=0.000001)
+        float, typer.Option(help="at most so many GB may come out of a .7z", min=0.000001)
     ] = 8.0,
-    limit: Annotated[int, typer.Option(help="posts to stop after; 0 for all", min=0)] = 0,
+    limit: Annotated[
+        int, typer.Option(help="stop after so many posts; 0 for all of them", min=0)
+    ] = 0,
 ) -> None:
     """Write the questions of a dump with their answers."""
+    from scripts.files import write_json
+    from scripts.questions.extract import (
+        check_end,
+        extract_dump,
+        fingerprint,
+        is_up_to_date,
+        print_result,
+        to_json,
+    )
+
     counts, cap = output.with_suffix(".counts.json"), round(cap_gb * 1e9)
-    if extracting.made_before(output, counts, extracting.settings_of(dump, cap, limit)):
-        print(f"{output}: nothing changed since it was made")
+    if is_up_to_date(output, counts, fingerprint(dump, cap, limit)):
+        print(f"{output}: nothing has changed since it was made")
         return
-    result = extracting.go_through(dump, output, cap, limit)
-    write_json(counts, extracting.to_json(result, output))
-    extracting.print_result(result, output)
-    extracting.check(result, dump, output)
+    result = extract_dump(dump, output, cap, limit)
+    write_json(counts, to_json(result, output))
+    print_result(result, output)
+    check_end(result, dump, output)
 
 
 @app.command()
@@ -83,12 +84,17 @@ def explore(
     questions: Questions,
     output: Annotated[Path, typer.Argument(help="folder for summary.json and explore.png")],
 ) -> None:
-    """Say what is in the dump: posts, tags, lengths, scores, the most viewed."""
-    frames = exploring.to_frames(read_records(questions))
-    found = exploring.summarize(*frames)
-    exploring.print_summary(found)
-    plots.save(exploring.draw(*frames, found), output / "explore.png")
-    write_json(output / "summary.json", found)
+    """Summarise the dump: posts, tags, lengths, scores, most viewed questions."""
+    from scripts.files import write_json
+    from scripts.plots import save
+    from scripts.questions.explore import draw, print_summary, summarize, to_frames
+    from scripts.questions.records import read_records
+
+    frames = to_frames(read_records(questions))
+    summary = summarize(*frames)
+    print_summary(summary)
+    save(draw(*frames, summary), output / "explore.png")
+    write_json(output / "summary.json", summary)
 
 
 @app.command()
@@ -96,8 +102,8 @@ def explore(
 def train(
     questions: Questions,
     folder: Folder,
-    positives: Positives = "both",
-    start: Start = "lsa",
+    positives: BelongsTo = DEFAULT.positives,
+    start: Start = DEFAULT.start,
     vocabulary: Vocabulary = DEFAULT.vocabulary,
     width: Width = DEFAULT.width,
     text_words: TextWords = DEFAULT.text_words,
@@ -108,55 +114,68 @@ def train(
     epochs: Epochs = DEFAULT.epochs,
     dev_share: DevShare = 0.15,
     test_share: Annotated[
-        float, typer.Option(help="share of the questions to score by", min=0.01, max=0.5)
+        float, typer.Option(help="share of the questions for test", min=0.01, max=0.5)
     ] = 0.2,
     seed: Seed = 0,
 ) -> None:
-    """Train the two towers on questions that are not held out."""
-    check_new_folder(folder / "model", "words.json")
-    known = read_questions(questions)
-    parts = split(known, dev_share, test_share, seed)
-    options = (
-        positives,
-        start,
-        vocabulary,
-        width,
-        text_words,
-        temperature,
-        dropout,
-        learn_rate,
-        batch_size,
-        epochs,
-        seed,
+    """Train the two towers on the questions that are not held out."""
+    from scripts.files import check_new_folder, new_folder, write_json
+    from scripts.questions.records import ids_of, read_questions, split
+    from scripts.questions.train import train_on_split, write_towers
+
+    settings = TowerSettings(
+        positives=positives,
+        start=start,
+        vocabulary=vocabulary,
+        width=width,
+        text_words=text_words,
+        temperature=temperature,
+        dropout=dropout,
+        learn_rate=learn_rate,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
     )
-    made = training.fit(known, parts, tower.Settings(*options))
-    with new_folder(folder / "model", "words.json") as part:
-        tower.write(part, made)
-        write_json(
-            part / "split.json",
-            {
-                name: [known[i].id for i in getattr(parts, name)]
-                for name in ("train", "dev", "test")
-            },
-        )
-    print(
-        f"{folder / 'model'}: {len(made.titles.words):,} words, kept after epoch {made.best} of {len(made.log)}"
-    )
+    model = folder / "model"
+    check_new_folder(model, "words.json")
+    records = read_questions(questions)
+    parts = split(records, dev_share, test_share, seed)
+    towers = train_on_split(records, parts, settings)
+    with new_folder(model, "words.json") as part:
+        write_towers(part, towers)
+        write_json(part / "split.json", ids_of(records, parts))
+    epoch = f"kept after epoch {towers.best} of {len(towers.log)}"
+    print(f"{model}: {len(towers.titles.words):,} words, {epoch}")
 
 
 @app.command()
 @one_line_errors
 def evaluate(questions: Questions, folder: Folder, lang: Lang = "en", seed: Seed = 0) -> None:
-    """Rank the right answer among all for questions that were held out, beside tf-idf, BM25 and averaged vectors."""
+    """Rank the right answer among all, for held-out questions; compare with the baselines."""
+    from scripts.files import write_json
+    from scripts.plots import save
+    from scripts.questions.encoder import read_encoders
+    from scripts.questions.evaluate import (
+        draw,
+        gain_line,
+        rank_all,
+        summarize,
+        to_table,
+        weights_line,
+    )
+    from scripts.questions.records import read_questions, split_by_ids
+    from scripts.scores import console
+
     encoders = read_encoders(folder / "model")
-    known = read_questions(questions)
-    parts = split_by_ids(known, folder / "model" / "split.json")
-    ranks, setting, tf_idf = evaluating.rank_all(known, parts, encoders, lang, seed)
-    metrics = evaluating.summarize(ranks, sum(len(question.answers) for question in known))
-    console().print(evaluating.to_table(metrics))
-    print(evaluating.describe(setting, metrics))
-    plots.save(evaluating.draw(metrics), folder / "scores.png")
-    write_json(folder / "metrics.json", {**metrics, **evaluating.to_json(setting, tf_idf)})
+    records = read_questions(questions)
+    parts = split_by_ids(records, folder / "model" / "split.json")
+    ranks, chosen = rank_all(records, parts, encoders, lang, seed)
+    metrics = summarize(ranks, sum(len(record.answers) for record in records))
+    console().print(to_table(metrics))
+    print(weights_line(chosen.hybrid))
+    print(gain_line(metrics))
+    save(draw(metrics), folder / "scores.png")
+    write_json(folder / "metrics.json", {**metrics, **chosen.to_json()})
 
 
 @app.command()
@@ -165,8 +184,8 @@ def folds(
     questions: Questions,
     output: Annotated[Path, typer.Argument(help="folder for metrics.json and scores.png")],
     n_folds: Annotated[int, typer.Option(help="parts; each is held out once", min=2)] = 5,
-    positives: Positives = "both",
-    start: Start = "lsa",
+    positives: BelongsTo = DEFAULT.positives,
+    start: Start = DEFAULT.start,
     vocabulary: Vocabulary = DEFAULT.vocabulary,
     width: Width = DEFAULT.width,
     text_words: TextWords = DEFAULT.text_words,
@@ -179,66 +198,74 @@ def folds(
     lang: Lang = "en",
     seed: Seed = 0,
 ) -> None:
-    """The same with every question held out once: a tower for each fold."""
-    known = read_questions(questions)
-    options = (
-        positives,
-        start,
-        vocabulary,
-        width,
-        text_words,
-        temperature,
-        dropout,
-        learn_rate,
-        batch_size,
-        epochs,
-        seed,
+    """Cross-validate: hold each question out once, with a tower for each fold."""
+    from scripts.files import write_json
+    from scripts.plots import save
+    from scripts.questions.evaluate import draw, gain_line, to_table
+    from scripts.questions.folds import cross_validate
+    from scripts.questions.records import read_questions
+    from scripts.scores import console
+
+    settings = TowerSettings(
+        positives=positives,
+        start=start,
+        vocabulary=vocabulary,
+        width=width,
+        text_words=text_words,
+        temperature=temperature,
+        dropout=dropout,
+        learn_rate=learn_rate,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
     )
-    metrics = cross.validate(known, n_folds, dev_share, tower.Settings(*options), lang)
-    console().print(evaluating.to_table(metrics))
-    print(evaluating.gain_line(metrics))
-    plots.save(evaluating.draw(metrics), output / "scores.png")
+    metrics = cross_validate(read_questions(questions), n_folds, dev_share, settings, lang)
+    console().print(to_table(metrics))
+    print(gain_line(metrics))
+    save(draw(metrics), output / "scores.png")
     write_json(output / "metrics.json", metrics)
 
 
 @app.command()
 @one_line_errors
 def index(questions: Questions, folder: Folder, lang: Lang = "en") -> None:
-    """Make the index over all titles, with the setting that evaluate chose."""
+    """Index all titles, with the settings that `evaluate` chose."""
+    from scripts.files import new_folder
+    from scripts.questions.encoder import read_encoders
+    from scripts.questions.evaluate import read_settings
+    from scripts.questions.records import read_questions, stop_words
+    from scripts.questions.serve import write_index
+
     encoder, _ = read_encoders(folder / "model")
-    setting = evaluating.read_setting(folder / "metrics.json")
-    known = read_questions(questions)
+    settings = read_settings(folder / "metrics.json")
+    records = read_questions(questions)
+    ids = [record.id for record in records]
+    titles = [record.title for record in records]
     with new_folder(folder / "index", "index.json") as part:
-        serving.write_index(
-            part,
-            [question.id for question in known],
-            [question.title for question in known],
-            encoder,
-            setting,
-            stop_words(lang),
-        )
-    print(f"{folder / 'index'}: {len(known):,} titles")
+        write_index(part, ids, titles, encoder, settings, stop_words(lang))
+    print(f"{folder / 'index'}: {len(titles):,} titles")
 
 
 @app.command()
 @one_line_errors
 def match(
     folder: Folder,
-    question: Annotated[str, typer.Option(help="a title, or what someone asks")],
-    k: Annotated[int, typer.Option(help="how many; all where there are fewer", min=1)] = 10,
+    question: Annotated[str, typer.Option(help="a title, or any question")],
+    k: Annotated[int, typer.Option(help="how many to list; at most all", min=1)] = 10,
 ) -> None:
-    """Questions like this one."""
-    matcher = serving.load(folder)
-    found = matcher(question, k)
-    table = Table(
-        "score",
-        "id",
-        "title",
-        title=Text(f"Like {question!r}, of {len(matcher.titles):,} titles"),
-        title_justify="left",
-    )
-    for line in found:
-        table.add_row(f"{line['score']:.3f}", str(line["id"]), Text(line["title"]))
+    """List the questions that are most similar to a question."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from scripts.questions.serve import load
+    from scripts.scores import console
+
+    matcher = load(folder)
+    matches = matcher(question, k)
+    title = Text(f"Like {question!r}, of {len(matcher.titles):,} titles")
+    table = Table("score", "id", "title", title=title, title_justify="left")
+    for one in matches:
+        table.add_row(f"{one['score']:.3f}", str(one["id"]), Text(one["title"]))
     console().print(table)
 
 

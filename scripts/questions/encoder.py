@@ -1,4 +1,4 @@
-"""A trained tower as plain arrays: what the Keras model computes, without Keras."""
+"""A trained tower as plain arrays: it computes what the Keras model computes, without Keras."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,37 +13,38 @@ import srsly
 from scripts.questions.text import words
 
 Floats2d = npt.NDArray[np.float32]
-FORMAT = 1  # of the files; other ones are refused
+FORMAT = 1  # of the files; others are refused
 MADE_BY = "run python -m weasel run questions-train"
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A tower as plain arrays: what the Keras model computes, without Keras."""
+    """A tower: the vector of a text is the sum of the vectors of its words, scaled to length 1."""
 
-    words: list[str]  # the vocabulary, without what is reserved
+    words: list[str]  # the vocabulary, without the reserved rows
     table: Floats2d  # (n_words, width): embeddings times weights
-    longest: int  # words of a text that count
+    max_words: int  # only so many words of a text are used
 
     def encode(self, texts: Iterable[str]) -> Floats2d:
-        """Unit vectors of texts, (n, width); zeros where no word is known."""
-        places = self.places
-        rows = []
-        for text in texts:
-            known = [places[word] for word in words(text)[: self.longest] if word in places]
-            rows.append(self.table[known].sum(axis=0))
-        sums = np.array(rows, "f4").reshape(-1, self.table.shape[1])
+        """Unit vectors of texts, (n, width); zeros for a text without a known word."""
+        sums = np.array([self._sum(text) for text in texts], "f4").reshape(-1, self.table.shape[1])
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         return np.asarray(sums / np.where(lengths == 0, 1, lengths), "f4")
 
+    def _sum(self, text: str) -> npt.NDArray[np.float32]:
+        """The sum of the vectors of a text's words, (width,)."""
+        first = words(text)[: self.max_words]
+        rows = [self.rows[word] for word in first if word in self.rows]
+        return np.asarray(self.table[rows].sum(axis=0))
+
     @cached_property
-    def places(self) -> dict[str, int]:
+    def rows(self) -> dict[str, int]:
         """The row of each word."""
-        return {word: place for place, word in enumerate(self.words)}
+        return {word: row for row, word in enumerate(self.words)}
 
 
 def read_encoders(folder: Path) -> tuple[Encoder, Encoder]:
-    """The towers of titles and of texts as arrays, which are mapped; Keras is not needed.
+    """The towers of titles and of texts as memory-mapped arrays; Keras is not needed.
 
     Raises:
         ValueError: "no model in ...", or "... was made by another version ...".
@@ -51,19 +52,25 @@ def read_encoders(folder: Path) -> tuple[Encoder, Encoder]:
     if not (folder / "words.json").exists():
         raise ValueError(f"no model in {folder}: {MADE_BY}")
     try:
-        about: Any = srsly.read_json(folder / "words.json")
-        if about["format"] != FORMAT:
+        content: Any = srsly.read_json(folder / "words.json")
+        if content["format"] != FORMAT:
             raise ValueError
-        tables = [
-            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-            for name in ("titles", "texts")
-        ]
-        if any(len(table) != len(about["words"]) for table in tables):
-            raise ValueError
+        vocabulary = content["words"]
+        titles, texts = (_read_table(folder, name, vocabulary) for name in ("titles", "texts"))
+        max_words = content["titles"], content["texts"]
     except (OSError, ValueError, KeyError, TypeError):
-        raise ValueError(
-            f"the model in {folder} was made by another version or is damaged: {MADE_BY} again"
-        ) from None
-    return Encoder(about["words"], tables[0], about["titles"]), Encoder(
-        about["words"], tables[1], about["texts"]
-    )
+        reason = "was made by another version or is damaged"
+        raise ValueError(f"the model in {folder} {reason}: {MADE_BY} again") from None
+    return Encoder(vocabulary, titles, max_words[0]), Encoder(vocabulary, texts, max_words[1])
+
+
+def _read_table(folder: Path, name: str, vocabulary: list[str]) -> Floats2d:
+    """The vectors of a tower, (n_words, width).
+
+    Raises:
+        ValueError: if there is not a row for each word.
+    """
+    table: Floats2d = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    if len(table) != len(vocabulary):
+        raise ValueError
+    return table

@@ -1,9 +1,12 @@
-"""Questions with their answers out of the rows of a dump. Posts wait in a temporary database on disk, so that memory stays flat."""
+"""From the rows of a dump to questions with their answers.
+
+Posts wait in a temporary database on disk, so the memory in use does not grow with the dump.
+"""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,101 +17,101 @@ from scripts.files import digest, progress_bar, remove, replacing, sibling
 from scripts.questions.dump import Row, Rows, push, size_of
 from scripts.questions.text import to_text
 
-CODE = digest(
-    b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
-)  # what other code made is not kept
+SOURCES = [Path(__file__).with_name(name) for name in ("dump.py", "extract.py", "text.py")]
+CODE_DIGEST = digest(b"".join(file.read_bytes() for file in SOURCES))
 QUESTION, ANSWER = "1", "2"  # PostTypeId
-LONGEST_BODY = 200_000  # characters of HTML; Stack Exchange takes 30,000
+MAX_BODY_CHARS = 200_000  # of HTML; Stack Exchange allows 30,000
 BATCH = 1_000  # posts handed to the database at a time
-CACHE = 8_000  # kB that the database may hold
-FINGERPRINTED = 2**20  # bytes at either end of a dump that tell it from another
-MALFORMED, ORPHANS, OTHERS, DUPLICATES = (
-    "malformed",
-    "answers without their question",
-    "other posts",
-    "posts that came before",
-)
-_TABLES = """
-    PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA cache_size = -{cache};
+CACHE_KB = 8_000  # of the database
+FINGERPRINT_BYTES = 2**20  # at both ends of a dump, to recognise it
+MALFORMED = "malformed"
+ORPHANS = "answers without their question"
+OTHERS = "other posts"
+DUPLICATES = "posts that came before"
+_TABLES = f"""
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    PRAGMA temp_store = FILE;
+    PRAGMA cache_size = -{CACHE_KB};
     CREATE TABLE questions (id INTEGER PRIMARY KEY, accepted INTEGER, line TEXT);
     CREATE TABLE answers (id INTEGER PRIMARY KEY, question INTEGER, line TEXT);
 """
 
 
 class Malformed(ValueError):
-    """A row that is no post: it is counted and left out."""
+    """A row that is not a valid post: it is counted and left out."""
 
 
-class _Enough(Exception):
-    """Ends the reading where a limit is reached."""
+class _LimitReached(Exception):
+    """Ends the reading."""
 
 
 @dataclass
 class Result:
-    """What became of a dump."""
+    """What was read and written."""
 
     counts: Counter[str] = field(default_factory=Counter)
     last: str = ""  # the Id of the last row that was read
-    ends_early: bool = False  # whether the dump has no end
-    made_of: str = ""  # a fingerprint of the dump, the settings and the code
+    ends_early: bool = False  # whether the dump was cut short
+    fingerprint: str = ""  # of the dump, the settings and the code
 
 
 def split_tags(tags: str) -> list[str]:
-    """The tags of a question, in both forms that dumps have: "<espresso><grinder>" and "|espresso|grinder|"."""
+    """The tags of a question, in both forms that dumps have.
+
+    "<espresso><grinder>" and "|espresso|grinder|".
+    """
     return [tag for tag in tags.replace("><", "|").strip("<>| ").split("|") if tag]
 
 
 def parse_row(row: Row) -> tuple[str, dict[str, Any]] | None:
-    """(kind of post, record) of a row's attributes; None for posts that are neither question nor answer.
+    """(post type, record) of a row's attributes; None for posts of other types.
 
     Raises:
-        Malformed: for a row without Id, type, body or (of questions) title, with numbers or dates that are none, or far too long.
+        Malformed: for a row without Id, type, body, date or (of questions) title, with numbers or
+            dates that are not valid, or with a body that is far too long.
     """
     kind = row.get("PostTypeId", "")
     if not kind.isdecimal() or "Id" not in row:
         raise Malformed("no Id or PostTypeId")
     if kind not in (QUESTION, ANSWER):
         return None
-    body, title, date = (
-        row.get("Body", ""),
-        " ".join(row.get("Title", "").split()),
-        row.get("CreationDate", ""),
-    )
-    if (
-        not body.strip()
-        or len(body) > LONGEST_BODY
-        or (kind == QUESTION and not title)
-        or not date[:4].isdecimal()
-    ):
+    body, date = row.get("Body", ""), row.get("CreationDate", "")
+    title = " ".join(row.get("Title", "").split())
+    complete = body.strip() and date[:4].isdecimal() and (title or kind == ANSWER)
+    if not complete or len(body) > MAX_BODY_CHARS:
         raise Malformed("no body, title or date, or too long")
-    score = _number(row, "Score")
-    record: dict[str, Any] = {
+    return kind, _question(row, title) if kind == QUESTION else _answer(row)
+
+
+def _question(row: Row, title: str) -> dict[str, Any]:
+    return {
         "id": _number(row, "Id"),
-        "text": to_text(body),
-        "score": score or 0,
-        "date": date,
-    }
-    if kind == ANSWER:
-        if (parent := _number(row, "ParentId")) is None:
-            raise Malformed("no ParentId")
-        return kind, {**record, "question": parent}
-    asked = {
+        "title": title,
+        "body": to_text(row["Body"]),
+        "score": _number(row, "Score") or 0,
+        "date": row["CreationDate"],
         "tags": split_tags(row.get("Tags", "")),
         "views": _number(row, "ViewCount"),
         "accepted": _number(row, "AcceptedAnswerId"),
     }
-    return kind, {
-        "id": record["id"],
-        "title": title,
-        "body": record["text"],
-        "score": record["score"],
-        "date": date,
-        **asked,
+
+
+def _answer(row: Row) -> dict[str, Any]:
+    parent = _number(row, "ParentId")
+    if parent is None:
+        raise Malformed("no ParentId")
+    return {
+        "id": _number(row, "Id"),
+        "text": to_text(row["Body"]),
+        "score": _number(row, "Score") or 0,
+        "date": row["CreationDate"],
+        "question": parent,
     }
 
 
 def _number(row: Row, key: str) -> int | None:
-    """A whole number of a row; None where the attribute is missing or empty.
+    """A whole number of a row; None if the attribute is missing or empty.
 
     Raises:
         Malformed: for anything else.
@@ -119,25 +122,28 @@ def _number(row: Row, key: str) -> int | None:
     try:
         number = int(value)
     except ValueError:
-        raise Malformed(f"{key} is no number") from None
+        raise Malformed(f"{key} is not a number") from None
     if abs(number) >= 2**63:
         raise Malformed(f"{key} is out of range")
     return number
 
 
 class Store:
-    """Posts in a temporary SQLite file, to bring answers to their questions however far apart the two stand in the dump."""
+    """Posts in a temporary SQLite file.
+
+    It finds the answers of a question, however far apart they are in the dump.
+    """
 
     def __init__(self, path: Path) -> None:
         remove(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._base = sqlite3.connect(path)
-        self._base.executescript(_TABLES.format(cache=CACHE))
+        self._database = sqlite3.connect(path)
+        self._database.executescript(_TABLES)
         self._waiting: dict[str, list[tuple[Any, ...]]] = {QUESTION: [], ANSWER: []}
         self.duplicates = 0
 
     def add(self, kind: str, record: dict[str, Any]) -> None:
-        """Take a question or an answer, as `parse_row` gives them; of two with the same id the first stays."""
+        """Take a post, as `parse_row` returns it; of two with the same id the first is kept."""
         other = record["accepted"] if kind == QUESTION else record.pop("question")
         waiting = self._waiting[kind]
         waiting.append((record["id"], other, srsly.json_dumps(record)))
@@ -147,173 +153,194 @@ class Store:
     def _flush(self) -> None:
         for kind, table in ((QUESTION, "questions"), (ANSWER, "answers")):
             rows = self._waiting[kind]
-            done = self._base.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)", rows)
-            self.duplicates += len(rows) - max(0, done.rowcount)
+            insert = f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)"
+            inserted = self._database.executemany(insert, rows)
+            self.duplicates += len(rows) - max(0, inserted.rowcount)
             rows.clear()
 
     def orphans(self) -> int:
         """How many answers have no question here."""
         self._flush()
-        self._base.execute("CREATE INDEX by_question ON answers (question)")
-        found = self._base.execute(
-            "SELECT count(*) FROM answers WHERE question NOT IN (SELECT id FROM questions)"
-        )
-        return int(found.fetchone()[0])
+        self._database.execute("CREATE INDEX by_question ON answers (question)")
+        count = "SELECT count(*) FROM answers WHERE question NOT IN (SELECT id FROM questions)"
+        return int(self._database.execute(count).fetchone()[0])
 
     def questions(self) -> Iterator[dict[str, Any]]:
-        """The questions by id, each with its answers by id. To be called after `orphans`."""
-        for number, accepted, line in self._base.execute(
-            "SELECT id, accepted, line FROM questions ORDER BY id"
-        ):
-            rows = self._base.execute(
-                "SELECT line FROM answers WHERE question = ? ORDER BY id", (number,)
-            )
-            answers = [srsly.json_loads(row[0]) for row in rows]
+        """The questions by id, each with its answers by id. Call `orphans` first."""
+        select = "SELECT id, accepted, line FROM questions ORDER BY id"
+        for number, accepted, line in self._database.execute(select):
+            answers = list(self._answers(number))
             for answer in answers:
                 answer["accepted"] = answer["id"] == accepted
             yield {**srsly.json_loads(line), "answers": answers}
 
+    def _answers(self, question: int) -> Iterator[dict[str, Any]]:
+        select = "SELECT line FROM answers WHERE question = ? ORDER BY id"
+        for (line,) in self._database.execute(select, (question,)):
+            yield srsly.json_loads(line)
+
     def close(self) -> None:
-        self._base.close()
+        self._database.close()
 
 
-def go_through(path: Path, output: Path, cap: int, limit: int = 0) -> Result:
-    """Write the questions of a dump, a line each, with their answers.
+def extract_dump(path: Path, output: Path, cap: int, limit: int = 0) -> Result:
+    """Write the questions of a dump with their answers, one per line.
 
     Args:
         path: Posts.xml, or a .7z with one.
-        output: JSONL file; while it is made, a database of about the dump's size lies beside it.
-        cap: bytes that may come out of an archive.
-        limit: posts to stop after; 0 for all.
+        output: JSONL file; a temporary database of about the dump's size is written next to it.
+        cap: at most so many bytes may come out of an archive.
+        limit: stop after so many posts; 0 for all.
 
     Raises:
-        ValueError: for what is no dump or is refused (see scripts.questions.dump); "... holds no question ...". `output` stays as it was.
-        OSError: where the disk is full.
+        ValueError: if the file is not a dump or is refused (see scripts.questions.dump); "... holds
+            no question ...". `output` is then unchanged.
+        OSError: if the disk is full.
     """
-    result = Result(made_of=settings_of(path, cap, limit))
-    base = sibling(output.with_suffix(".sqlite"))
+    result = Result(fingerprint=fingerprint(path, cap, limit))
+    database = sibling(output.with_suffix(".sqlite"))
     try:
-        with progress_bar("read", size_of(path), "B") as bar, closing(Store(base)) as store:
-            _read(path, cap, limit, store, result, bar)
-            counts = result.counts
-            counts[ORPHANS], counts[DUPLICATES] = store.orphans(), store.duplicates
-            with replacing(output) as new, new.open("w", encoding="utf8") as file:
-                for record in store.questions():
-                    counts["with answers"] += bool(record["answers"])
-                    counts["with an accepted answer"] += any(
-                        answer["accepted"] for answer in record["answers"]
-                    )
-                    counts["written"] += 1
-                    file.write(srsly.json_dumps(record) + "\n")
-                if not counts["written"]:
-                    check(result, path, output)
-                    raise ValueError(
-                        f"{path} holds no question: {counts['rows']:,} rows, {counts[MALFORMED]:,} of them malformed"
-                    )
+        with progress_bar("read", size_of(path), "B") as bar, closing(Store(database)) as store:
+            _Reader(path, store, result, limit, bar).read(cap)
+            result.counts[ORPHANS] = store.orphans()
+            result.counts[DUPLICATES] = store.duplicates
+            with replacing(output) as part:
+                _write_questions(part, store, result.counts)
+                _check_not_empty(result, path, output)
     except sqlite3.Error as error:
-        raise OSError(
-            f"{base}, where posts wait for their answers, can't be written ({error}): twice the dump's size must be free"
-        ) from None
+        reason = f"{database}, where posts wait for their answers, can't be written ({error})"
+        raise OSError(f"{reason}: twice the dump's size must be free") from None
     finally:
-        remove(base)
+        remove(database)
     return result
 
 
-def _read(path: Path, cap: int, limit: int, store: Store, result: Result, bar: Any) -> None:
-    """Bring the posts of a dump into the store, and count them."""
-    rows, counts = Rows(path), result.counts
+class _Reader:
+    """Brings the posts of a dump into a store, and counts them."""
 
-    def take(found: Iterator[Row]) -> None:
-        for row in found:
-            counts["rows"] += 1
-            try:
-                post = parse_row(row)
-            except Malformed:
-                counts[MALFORMED] += 1
-                continue
-            counts[
-                "questions" if post and post[0] == QUESTION else "answers" if post else OTHERS
-            ] += 1
-            if post:
-                store.add(*post)
-            if limit and counts["questions"] + counts["answers"] >= limit:
-                raise _Enough
+    def __init__(self, path: Path, store: Store, result: Result, limit: int, bar: Any) -> None:
+        self.rows = Rows(path)
+        self.store = store
+        self.result = result
+        self.counts = result.counts
+        self.limit = limit
+        self.bar = bar
 
-    def sink(piece: bytes, position: int) -> None:
-        bar.update(position - bar.n)
-        take(rows.feed(piece))
+    def read(self, cap: int) -> None:
+        """Read the dump to its end, or to the limit."""
+        with suppress(_LimitReached):
+            push(self.rows.path, self._take_piece, cap)
+            self._take(self.rows.close())
+            self.result.ends_early = self.rows.ends_early
+        self.counts["rows"] += self.rows.malformed
+        self.counts[MALFORMED] += self.rows.malformed
+        self.result.last = self.rows.last
 
-    try:
-        push(path, sink, cap)
-        take(rows.close())
-        result.ends_early = rows.ends_early
-    except _Enough:
-        pass
-    counts["rows"] += rows.malformed
-    counts[MALFORMED] += rows.malformed
-    result.last = rows.last
+    def _take_piece(self, piece: bytes, position: int) -> None:
+        self.bar.update(position - self.bar.n)
+        self._take(self.rows.feed(piece))
+
+    def _take(self, rows: Iterator[Row]) -> None:
+        for row in rows:
+            self._take_row(row)
+            posts = self.counts["questions"] + self.counts["answers"]
+            if self.limit and posts >= self.limit:
+                raise _LimitReached
+
+    def _take_row(self, row: Row) -> None:
+        self.counts["rows"] += 1
+        try:
+            post = parse_row(row)
+        except Malformed:
+            self.counts[MALFORMED] += 1
+            return
+        if post is None:
+            self.counts[OTHERS] += 1
+            return
+        self.counts["questions" if post[0] == QUESTION else "answers"] += 1
+        self.store.add(*post)
 
 
-def settings_of(path: Path, cap: int, limit: int) -> str:
-    """A fingerprint of all that decides what is written: the dump by its size, its time and its ends.
+def _write_questions(path: Path, store: Store, counts: Counter[str]) -> None:
+    with path.open("w", encoding="utf8") as file:
+        for record in store.questions():
+            accepted = [answer["accepted"] for answer in record["answers"]]
+            counts["with answers"] += bool(accepted)
+            counts["with an accepted answer"] += any(accepted)
+            counts["written"] += 1
+            file.write(srsly.json_dumps(record) + "\n")
+
+
+def _check_not_empty(result: Result, path: Path, output: Path) -> None:
+    counts = result.counts
+    if not counts["written"]:
+        check_end(result, path, output)
+        rows = f"{counts['rows']:,} rows, {counts[MALFORMED]:,} of them malformed"
+        raise ValueError(f"{path} holds no question ({rows}): give another dump")
+
+
+def check_end(result: Result, path: Path, output: Path) -> None:
+    """Check that a dump was read to its end.
 
     Raises:
-        ValueError: for what is no dump.
+        ValueError: "... ends early, after the row with Id ...".
+    """
+    if not result.ends_early:
+        return
+    written = "there was no question before"
+    if result.counts["written"]:
+        written = f"{result.counts['written']:,} questions are in {output}"
+    reason = f"ends early, after the row with Id {result.last or '(none)'}"
+    raise ValueError(f"{path} {reason}: fetch or copy it again ({written})")
+
+
+def fingerprint(path: Path, cap: int, limit: int) -> str:
+    """A fingerprint of all that decides what is written.
+
+    The dump counts by its size, its time, and its first and last MB.
+
+    Raises:
+        ValueError: if the file is not a dump.
     """
     size = size_of(path)
     with path.open("rb") as file:
-        head = file.read(FINGERPRINTED)
-        file.seek(max(0, size - FINGERPRINTED))
-        return digest(
-            f"{CODE} {size} {path.stat().st_mtime_ns} {digest(head)} {digest(file.read())} {cap} {limit}".encode()
-        )
+        head = digest(file.read(FINGERPRINT_BYTES))
+        file.seek(max(0, size - FINGERPRINT_BYTES))
+        tail = digest(file.read())
+    parts = (CODE_DIGEST, size, path.stat().st_mtime_ns, head, tail, cap, limit)
+    return digest(" ".join(map(str, parts)).encode())
 
 
-def made_before(output: Path, counts: Path, made_of: str) -> bool:
-    """Whether a file is there, whole, and made of the same."""
+def is_up_to_date(output: Path, counts: Path, fingerprint: str) -> bool:
+    """Whether the output is there, complete, and made from the same dump by the same settings.
+
+    Args:
+        output: the questions.
+        counts: the counts, as `to_json` gives them.
+        fingerprint: of the dump, the settings and the code.
+    """
     try:
-        told = srsly.read_json(counts)
-        return bool(
-            (told["made_of"], told["bytes"], told["ends_early"])
-            == (made_of, output.stat().st_size, False)
-        )
+        content: Any = srsly.read_json(counts)
+        facts = content["made_of"], content["bytes"], content["ends_early"]
+        return bool(facts == (fingerprint, output.stat().st_size, False))
     except (ValueError, KeyError, TypeError, OSError):
         return False
 
 
-def check(result: Result, path: Path, output: Path) -> None:
-    """See that a dump has its end.
-
-    Raises:
-        ValueError: "... ends early, behind the row with Id ...".
-    """
-    if result.ends_early:
-        written = (
-            f"{result.counts['written']:,} questions are in {output}"
-            if result.counts["written"]
-            else "no question came before"
-        )
-        raise ValueError(
-            f"{path} ends early, behind the row with Id {result.last or '(none)'}: fetch or copy it again ({written})"
-        )
-
-
 def to_json(result: Result, output: Path) -> dict[str, Any]:
-    """The counts, and what tells `made_before` that the file is what a run would write."""
-    places = {"last_row": result.last, "ends_early": result.ends_early, "made_of": result.made_of}
-    return {**dict(sorted(result.counts.items())), **places, "bytes": output.stat().st_size}
+    """The counts, and what `is_up_to_date` needs."""
+    facts = {"last_row": result.last, "ends_early": result.ends_early}
+    source = {"made_of": result.fingerprint, "bytes": output.stat().st_size}
+    return {**dict(sorted(result.counts.items())), **facts, **source}
 
 
 def print_result(result: Result, output: Path) -> None:
     """Print what was written, and what was left out."""
     counts = result.counts
-    with_answers = f"{counts['with answers']:,} with answers, {counts['with an accepted answer']:,} with an accepted one"
-    print(
-        f"{output}: {counts['written']:,} questions ({with_answers}), {counts['answers'] - counts[ORPHANS]:,} answers"
-    )
-    left_out = ", ".join(
-        f"{counts[kind]:,} {kind}"
-        for kind in (OTHERS, MALFORMED, ORPHANS, DUPLICATES)
-        if counts[kind]
-    )
+    accepted = f"{counts['with an accepted answer']:,} with an accepted one"
+    questions = f"{counts['written']:,} questions ({counts['with answers']:,} with answers"
+    n_answers = counts["answers"] - counts[ORPHANS]
+    print(f"{output}: {questions}, {accepted}), {n_answers:,} answers")
+    reasons = [kind for kind in (OTHERS, MALFORMED, ORPHANS, DUPLICATES) if counts[kind]]
+    left_out = ", ".join(f"{counts[kind]:,} {kind}" for kind in reasons)
     print(f"{counts['rows']:,} rows; left out: {left_out or 'none'}")

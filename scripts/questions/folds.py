@@ -1,4 +1,4 @@
-"""Every question held out once: a tower and a setting for each fold, and the ranks of all questions together."""
+"""Cross-validation: each question is held out once, with towers and settings for each fold."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,36 +8,35 @@ from typing import Any
 import numpy as np
 
 from scripts.files import progress_bar
-from scripts.questions import evaluate as evaluating
+from scripts.questions.evaluate import rank_all, summarize
+from scripts.questions.options import TowerSettings
 from scripts.questions.records import Question, folds
-from scripts.questions.tower import Settings
-from scripts.questions.train import fit
+from scripts.questions.train import train_on_split
 
 
-def validate(
-    questions: Sequence[Question], n_folds: int, dev_share: float, settings: Settings, lang: str
+def cross_validate(
+    questions: Sequence[Question],
+    n_folds: int,
+    dev_share: float,
+    settings: TowerSettings,
+    lang: str,
 ) -> dict[str, Any]:
-    """Metrics over all questions, and the settings that the folds chose.
+    """Metrics over all questions, and the settings that each fold chose.
 
     Raises:
-        ValueError: "... too few ..." where a fold has nothing to train on, to choose by or to score by.
+        ValueError: "... too few ..." if a fold has too few questions in train, dev or test.
     """
-    found: dict[str, list[Any]] = defaultdict(list)
-    chosen = []
+    by_system: dict[str, list[Any]] = defaultdict(list)
+    chosen_settings = []
     with progress_bar("folds", n_folds, "fold") as bar:
         for split in folds(questions, n_folds, dev_share, settings.seed):
-            towers = fit(questions, split, settings)
-            ranks, setting, _ = evaluating.rank_all(
-                questions, split, (towers.titles, towers.texts), lang, settings.seed
-            )
+            towers = train_on_split(questions, split, settings)
+            encoders = towers.titles, towers.texts
+            ranks, chosen = rank_all(questions, split, encoders, lang, settings.seed)
             for name, values in ranks.items():
-                found[name].append(values)
-            chosen.append(asdict(setting))
+                by_system[name].append(values)
+            chosen_settings.append(asdict(chosen.hybrid))
             bar.update()
     n_texts = sum(len(question.answers) for question in questions)
-    return {
-        **evaluating.summarize(
-            {name: np.concatenate(values) for name, values in found.items()}, n_texts
-        ),
-        "settings": chosen,
-    }
+    ranks = {name: np.concatenate(values) for name, values in by_system.items()}
+    return {**summarize(ranks, n_texts), "settings": chosen_settings}

@@ -1,17 +1,33 @@
-"""The questions that `extract` wrote: read them, know the right answer of each, and split them."""
+"""The questions that `extract` wrote: read them, find the right answer of each, and split them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import srsly
-from spacy.util import get_lang_class
 
 from scripts.questions.text import words
 from scripts.reading import read_jsonl, text_key
+
+PARTS = ("train", "dev", "test")
+EXTRACT = "python -m weasel run questions-extract"
+TRAIN = "python -m weasel run questions-train"
+QUESTION_TYPES = {
+    "id": int,
+    "title": str,
+    "body": str,
+    "score": int,
+    "date": str,
+    "tags": list,
+    "views": int | None,
+    "answers": list,
+}
+ANSWER_TYPES = {"id": int, "text": str, "score": int, "accepted": bool}
 
 
 @dataclass(frozen=True)
@@ -22,12 +38,12 @@ class Question:
     title: str
     body: str
     answers: tuple[str, ...]
-    right: int  # the accepted answer; where there is none the one with the highest score; -1 where there is no answer
+    right: int  # position of the accepted answer, else of the highest scored; -1 without answers
 
 
 @dataclass(frozen=True)
 class Split:
-    """Questions to learn from, to choose by, and to score by: numbers of a list of questions."""
+    """Positions of questions in a list, by part."""
 
     train: list[int]
     dev: list[int]
@@ -35,44 +51,30 @@ class Split:
 
 
 def to_question(record: dict[str, Any]) -> Question:
-    """A question of a line that `extract` wrote. Answers without a word are left out."""
+    """The question of a line that `extract` wrote. Answers without a word are left out."""
     answers = [answer for answer in record["answers"] if words(answer["text"])]
-    order = sorted(
-        range(len(answers)),
-        key=lambda i: (not answers[i]["accepted"], -answers[i]["score"], answers[i]["id"]),
-    )
-    return Question(
-        record["id"],
-        record["title"],
-        record["body"],
-        tuple(answer["text"] for answer in answers),
-        order[0] if order else -1,
-    )
+    texts = tuple(answer["text"] for answer in answers)
+    right = -1
+    if answers:
+        right = min(range(len(answers)), key=lambda number: _rank_key(answers[number]))
+    return Question(record["id"], record["title"], record["body"], texts, right)
 
 
-_KINDS = {
-    "id": int,
-    "title": str,
-    "body": str,
-    "score": int,
-    "date": str,
-    "tags": list,
-    "views": int | None,
-    "answers": list,
-}
-_KINDS_OF_ANSWERS = {"id": int, "text": str, "score": int, "accepted": bool}
+def _rank_key(answer: dict[str, Any]) -> tuple[bool, int, int]:
+    """Orders answers: the accepted one, then by score, highest first, then by id."""
+    return not answer["accepted"], -answer["score"], answer["id"]
 
 
-def _is_sound(record: dict[str, Any]) -> bool:
+def _is_valid(record: dict[str, Any]) -> bool:
     """Whether a record is one that `extract` writes."""
+    return _has_types(record, QUESTION_TYPES) and all(
+        _has_types(answer, ANSWER_TYPES) for answer in record["answers"]
+    )
 
-    def has(found: Any, kinds: dict[str, Any]) -> bool:
-        return isinstance(found, dict) and all(
-            key in found and isinstance(found[key], kind) for key, kind in kinds.items()
-        )
 
-    return has(record, _KINDS) and all(
-        has(answer, _KINDS_OF_ANSWERS) for answer in record["answers"]
+def _has_types(record: Any, types: dict[str, Any]) -> bool:
+    return isinstance(record, dict) and all(
+        key in record and isinstance(record[key], kind) for key, kind in types.items()
     )
 
 
@@ -80,27 +82,22 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """The lines that `extract` wrote.
 
     Raises:
-        ValueError: "... does not exist ...", "... is no question ...", "... was there before ...", "... holds no question".
+        ValueError: "... does not exist ...", "... is not a question ...", "... has the id ...",
+            "... holds no question".
     """
     if not path.exists():
-        raise ValueError(f"{path} does not exist: run python -m weasel run questions-extract first")
+        raise ValueError(f"{path} does not exist: run {EXTRACT} first")
     seen: set[int] = set()
     for number, record in read_jsonl(path):
-        if not _is_sound(record) or record["id"] in seen:
-            why = (
-                f"has the id {record['id']}, which was there before"
-                if _is_sound(record)
-                else "is no question"
-            )
-            raise ValueError(
-                f"{path}:{number}: {why}: make the file again with python -m weasel run questions-extract"
-            )
+        if not _is_valid(record):
+            raise ValueError(f"{path}:{number}: is not a question: make the file with {EXTRACT}")
+        if record["id"] in seen:
+            reason = f"has the id {record['id']}, as an earlier line does"
+            raise ValueError(f"{path}:{number}: {reason}: make the file again with {EXTRACT}")
         seen.add(record["id"])
         yield record
     if not seen:
-        raise ValueError(
-            f"{path} holds no question: run python -m weasel run questions-extract on another dump"
-        )
+        raise ValueError(f"{path} holds no question: run {EXTRACT} on another dump")
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -109,34 +106,37 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def stop_words(lang: str) -> frozenset[str]:
-    """The words that spaCy calls frequent in a language, cut as `words` cuts."""
-    return frozenset(
-        word for stop in get_lang_class(lang).Defaults.stop_words for word in words(stop)
-    )
+    """spaCy's stop words of a language, split as `words` splits."""
+    from spacy.util import get_lang_class
+
+    phrases = get_lang_class(lang).Defaults.stop_words
+    return frozenset(chain.from_iterable(map(words, phrases)))
 
 
-def _groups(titles: Iterable[str]) -> list[list[int]]:
-    """Numbers of titles, those of the same title together."""
-    same: dict[bytes, list[int]] = defaultdict(list)
+def _same_titles(titles: Iterable[str]) -> list[list[int]]:
+    """Positions of titles, grouped by title."""
+    groups: dict[bytes, list[int]] = defaultdict(list)
     for number, title in enumerate(titles):
-        same[text_key(title)].append(number)
-    return list(same.values())
+        groups[text_key(title)].append(number)
+    return list(groups.values())
+
+
+def _members(groups: list[list[int]], chosen: npt.NDArray[np.int64]) -> list[int]:
+    """The members of some groups, in ascending order."""
+    return sorted(chain.from_iterable(groups[number] for number in chosen))
 
 
 def split(questions: Sequence[Question], dev_share: float, test_share: float, seed: int) -> Split:
-    """Draw the questions to choose by and to score by; a question that was asked twice in the same words is in one part only.
+    """Draw dev and test; questions with the same title are in the same part.
 
     Raises:
-        ValueError: "... too few ..." where a part would have no question with an answer.
+        ValueError: "... too few ..." if a part would have no question with an answer.
     """
-    groups = _groups(question.title for question in questions)
+    groups = _same_titles(question.title for question in questions)
     order = np.random.default_rng(seed).permutation(len(groups))
-    ends = np.cumsum([round(share * len(groups)) for share in (test_share, dev_share)])
-    parts = [
-        sorted(number for group in some for number in groups[group])
-        for some in np.split(order, ends)
-    ]
-    return _checked(questions, Split(train=parts[2], dev=parts[1], test=parts[0]))
+    sizes = [round(share * len(groups)) for share in (test_share, dev_share)]
+    test, dev, train = np.split(order, np.cumsum(sizes))
+    return _checked(questions, groups, train, dev, test)
 
 
 def folds(questions: Sequence[Question], n_folds: int, dev_share: float, seed: int) -> list[Split]:
@@ -145,31 +145,47 @@ def folds(questions: Sequence[Question], n_folds: int, dev_share: float, seed: i
     Raises:
         ValueError: as `split` does.
     """
-    groups = _groups(question.title for question in questions)
+    groups = _same_titles(question.title for question in questions)
     order = np.random.default_rng(seed).permutation(len(groups))
-    made = []
+    n_dev = round(dev_share * len(groups))
+    splits = []
     for fold in range(n_folds):
         test, others = order[fold::n_folds], np.delete(order, np.s_[fold::n_folds])
-        dev, train = np.split(
-            np.random.default_rng([seed, fold]).permutation(others),
-            [round(dev_share * len(groups))],
-        )
-        parts = (
-            sorted(number for group in some for number in groups[group])
-            for some in (train, dev, test)
-        )
-        made.append(_checked(questions, Split(*parts)))
-    return made
+        others = np.random.default_rng([seed, fold]).permutation(others)
+        splits.append(_checked(questions, groups, others[n_dev:], others[:n_dev], test))
+    return splits
 
 
-def _checked(questions: Sequence[Question], made: Split) -> Split:
-    for name in ("train", "dev", "test"):
-        if not any(questions[number].answers for number in getattr(made, name)):
+def _checked(
+    questions: Sequence[Question], groups: list[list[int]], *parts: npt.NDArray[np.int64]
+) -> Split:
+    """The split of groups into train, dev and test, if each part can be used."""
+    split = Split(*(_members(groups, part) for part in parts))
+    check_split(questions, split)
+    return split
+
+
+def check_split(questions: Sequence[Question], split: Split) -> None:
+    """Check that each part has a question with an answer.
+
+    Raises:
+        ValueError: "... too few ...".
+    """
+    for name in PARTS:
+        if not any(questions[number].answers for number in getattr(split, name)):
             n = sum(bool(question.answers) for question in questions)
             raise ValueError(
-                f"{n} questions with an answer are too few: no such question is left for {name}; take a larger dump"
+                f"{n} questions with an answer are too few: no such question is left for {name}; "
+                "take a larger dump"
             )
-    return made
+
+
+def ids_of(questions: Sequence[Question], split: Split) -> dict[str, list[int]]:
+    """The ids of the questions of each part: the content of split.json."""
+    ids = {}
+    for name in PARTS:
+        ids[name] = [questions[number].id for number in getattr(split, name)]
+    return ids
 
 
 def split_by_ids(questions: Sequence[Question], path: Path) -> Split:
@@ -182,16 +198,20 @@ def split_by_ids(questions: Sequence[Question], path: Path) -> Split:
     Raises:
         ValueError: "... other questions ...".
     """
-    places = {question.id: number for number, question in enumerate(questions)}
+    numbers = {question.id: number for number, question in enumerate(questions)}
+    reason = f"the model with {path} was trained on other questions"
     try:
-        told: Any = srsly.read_json(path)
-        parts = Split(
-            *([places.pop(number) for number in told[name]] for name in ("train", "dev", "test"))
-        )
+        ids: Any = srsly.read_json(path)
+        parts = [_take(numbers, ids[name]) for name in PARTS]
     except (OSError, ValueError, KeyError, TypeError):
-        places[-1] = -1
-    if places:
-        raise ValueError(
-            f"the model beside {path} was trained on other questions: run python -m weasel run questions-train again"
-        )
-    return _checked(questions, parts)
+        raise ValueError(f"{reason}: run {TRAIN} again") from None
+    if numbers:
+        raise ValueError(f"{reason}: run {TRAIN} again")
+    split = Split(*parts)
+    check_split(questions, split)
+    return split
+
+
+def _take(numbers: dict[int, int], ids: Iterable[int]) -> list[int]:
+    """Remove the positions of some ids, and return them."""
+    return [numbers.pop(each) for each in ids]

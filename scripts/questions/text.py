@@ -1,27 +1,18 @@
-"""The text of a post: HTML to plain text with its paragraphs, lists and code; and its words."""
+"""The text of a post: from HTML to plain text with paragraphs, lists and code, and its words."""
 
 import re
 from html.parser import HTMLParser
 
-_BLOCKS = {
-    "p",
-    "div",
-    "blockquote",
-    "ul",
-    "ol",
-    "table",
-    "tr",
-    "hr",
-    *(f"h{n}" for n in range(1, 7)),
-}
+_BLOCKS = {"p", "div", "blockquote", "ul", "ol", "table", "tr", "hr"}
+_BLOCKS |= {f"h{level}" for level in range(1, 7)}
 _DROPPED = {"script", "style"}
 _WORD = re.compile(r"\w+")
-_SPACE = re.compile(r"\s{2,}|[^\S ]")  # a single blank stays as it is
+_SPACE = re.compile(r"\s{2,}|[^\S ]")  # a single space stays as it is
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _TIDY = (
     (re.compile(r" {2,}"), " "),
     (re.compile(r" ?\n ?"), "\n"),
-    (re.compile(r"^(-|\d+\.)\n+", re.M), r"\1 "),  # a paragraph in an item of a list
+    (re.compile(r"^(-|\d+\.)\n+", re.M), r"\1 "),  # a paragraph in a list item
     (re.compile(r"\n{3,}"), "\n\n"),
 )
 
@@ -31,15 +22,20 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
+def spaced(text: str) -> str:
+    """The words of a text with a space between them: the input of the saved Keras models."""
+    return " ".join(words(text))
+
+
 class _Text(HTMLParser):
-    """Collects the pieces of a text: those of code apart from the others."""
+    """Collects the pieces of a text in blocks: a block is either code or other text."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.blocks: list[tuple[bool, list[str]]] = [
-            (False, [])
-        ]  # (whether it is code, its pieces)
-        self._lists: list[int | None] = []  # of ordered lists the number of the last item
+        # (whether the block is code, its pieces)
+        self.blocks: list[tuple[bool, list[str]]] = [(False, [])]
+        # the open lists: the number of the last item, or None for a list without numbers
+        self._lists: list[int | None] = []
         self._dropped = 0
 
     def _add(self, piece: str) -> None:
@@ -87,28 +83,34 @@ class _Text(HTMLParser):
 def to_text(html: str) -> str:
     """Plain text of HTML.
 
-    Paragraphs and code are set apart by empty lines, items of lists begin with "- " or a number, code keeps its lines and indents, an image
-    leaves its alternative text, links and emphasis leave what they enclose. Unclosed tags and unknown entities do no harm.
+    Empty lines separate paragraphs and code. List items begin with "- " or a number. Code keeps its
+    lines and indents. An image becomes its alternative text, links and emphasis become what they
+    enclose. Unclosed tags and unknown entities do no harm.
     """
     if "<" not in html and "&" not in html:
         return html.strip()
+    parser = _Text()
+    parser.feed(_escape_unclosed(html))
+    parser.close()
+    blocks = [_tidy("".join(pieces), is_code) for is_code, pieces in parser.blocks]
+    return "\n\n".join(filter(None, blocks))
+
+
+def _escape_unclosed(html: str) -> str:
+    """HTML without comments, in which a "<" that no ">" follows is escaped.
+
+    html.parser takes minutes for some thousand tags that never close.
+    """
     commented, end, rest = html.rpartition("-->")
     html = (_COMMENT.sub("", commented + end) + rest).replace("<!", "&lt;!")
     closed, end, rest = html.rpartition(">")
-    parser = _Text()
-    parser.feed(
-        closed + end + rest.replace("<", "&lt;")
-    )  # html.parser takes minutes for some thousand tags that never close
-    parser.close()
-    return "\n\n".join(
-        filter(None, (_tidy(code, "".join(pieces)) for code, pieces in parser.blocks))
-    )
+    return closed + end + rest.replace("<", "&lt;")
 
 
-def _tidy(code: bool, text: str) -> str:
+def _tidy(text: str, is_code: bool) -> str:
     """A block without superfluous white space."""
-    if code:
+    if is_code:
         return text.strip("\n").rstrip()
-    for pattern, better in _TIDY:
-        text = pattern.sub(better, text)
+    for pattern, replacement in _TIDY:
+        text = pattern.sub(replacement, text)
     return text.strip()
