@@ -1,9 +1,10 @@
-"""Held-out questions stay held out, scores are what the field means by them, and the served tower is the trained one."""
+"""Held-out questions stay held out, scores follow formulas, the served tower is the trained one."""
 
 import shutil
 import subprocess
 import sys
 import zipfile
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,25 @@ import srsly
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from scripts.keras_models import load_keras, tensorflow
-from scripts.questions import encoder, evaluate, lexical, serve, tower
+from scripts.questions import encoder, evaluate, lexical, serve
 from scripts.questions.__main__ import app
-from scripts.questions.evaluate import HYBRID, TF_IDF, Task, make_task, ranks, summarize
+from scripts.questions.embeddings import RESERVED, start_table
+from scripts.questions.evaluate import HYBRID, TF_IDF, Task, make_task, mrr, ranks, summarize
 from scripts.questions.nearest import Scan, top_k
-from scripts.questions.records import Question, folds, read_questions, split, to_question
+from scripts.questions.network import contrastive_loss
+from scripts.questions.options import TowerSettings
+from scripts.questions.pairs import Pair, make_pairs
+from scripts.questions.records import (
+    Question,
+    Split,
+    folds,
+    read_questions,
+    split,
+    to_question,
+)
 from scripts.questions.serve import load
-from scripts.questions.text import words
+from scripts.questions.text import spaced, words
+from scripts.questions.train import train
 from tests.conftest import ROOT, copy_project, shared_data, weasel
 from tests.test_questions import SAMPLE, fails
 
@@ -30,6 +43,7 @@ TEXTS = [
     "Milk foam collapses",
     "espresso espresso ESPRESSO machine",
 ]
+SWEET = "grind finer for a sweet shot"
 
 
 def run(*args: object) -> None:
@@ -64,12 +78,11 @@ def make(number: int, title: str = "", answers: tuple[str, ...] = ("an answer",)
 
 
 def test_the_right_answer_is_the_accepted_one_else_the_highest() -> None:
+    keys = ("id", "score", "accepted", "text")
+
     def right(*answers: tuple[int, int, bool, str]) -> Question:
-        found = [
-            {"id": i, "score": score, "accepted": accepted, "text": text}
-            for i, score, accepted, text in answers
-        ]
-        return to_question({"id": 1, "title": "t", "body": "b", "answers": found})
+        records = [dict(zip(keys, answer)) for answer in answers]
+        return to_question({"id": 1, "title": "t", "body": "b", "answers": records})
 
     assert right((1, 9, False, "a"), (2, 1, True, "b")).right == 1
     assert right((1, 1, False, "a"), (2, 9, False, "b"), (3, 9, False, "c")).right == 1
@@ -77,26 +90,26 @@ def test_the_right_answer_is_the_accepted_one_else_the_highest() -> None:
     assert right().right == -1
 
 
+def titles_of(known: list[Question], parts: Split) -> list[set[str]]:
+    """The titles of each part, without differences in case and spaces."""
+    titles = [question.title.lower().replace("  ", " ") for question in known]
+    numbers = (parts.train, parts.dev, parts.test)
+    return [set(map(titles.__getitem__, part)) for part in numbers]
+
+
 def test_no_question_is_in_two_parts_not_even_one_asked_twice() -> None:
     known = [
         make(n, title=f"Same  question {n % 40}" if n % 2 else f"same question {n % 40}")
         for n in range(120)
     ]
-    for parts in (split(known, 0.2, 0.3, seed=3), *folds(known, 4, 0.2, seed=3)):
-        sides = [
-            {known[i].title.lower().replace("  ", " ") for i in part}
-            for part in (parts.train, parts.dev, parts.test)
-        ]
-        assert not sides[0] & sides[1] and not sides[0] & sides[2] and not sides[1] & sides[2]
+    splits = [split(known, 0.2, 0.3, seed=3), *folds(known, 4, 0.2, seed=3)]
+    for parts in splits:
+        train, dev, test = titles_of(known, parts)
+        assert not train & dev and not train & test and not dev & test
         assert sorted(parts.train + parts.dev + parts.test) == list(range(120))
-    assert sorted(i for parts in folds(known, 4, 0.2, seed=3) for i in parts.test) == list(
-        range(120)
-    )
-    assert (
-        split(known, 0.2, 0.3, seed=3)
-        == split(known, 0.2, 0.3, seed=3)
-        != split(known, 0.2, 0.3, seed=4)
-    )
+    held_out = chain.from_iterable(parts.test for parts in splits[1:])
+    assert sorted(held_out) == list(range(120))
+    assert splits[0] == split(known, 0.2, 0.3, seed=3) != split(known, 0.2, 0.3, seed=4)
 
 
 def test_too_few_questions_are_said_to_be() -> None:
@@ -128,7 +141,7 @@ def test_lines_of_the_wrong_kinds_are_named(line: str, tmp_path: Path) -> None:
     }
     srsly.write_jsonl(tmp_path / "q.jsonl", [sound, {**sound, "id": 2, **srsly.json_loads(line)}])
     with pytest.raises(
-        ValueError, match=r"q.jsonl:2: (is no question|has the id 1, which was there before)"
+        ValueError, match=r"q.jsonl:2: (is not a question|has the id 1, as an earlier line does)"
     ):
         read_questions(tmp_path / "q.jsonl")
 
@@ -136,7 +149,7 @@ def test_lines_of_the_wrong_kinds_are_named(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line", ['{"id": 1}', '{"id": 1, "title": "t", "body": "b", "answers": 3}', "[]", "{"]
 )
-def test_lines_that_are_no_question_are_named(line: str, tmp_path: Path) -> None:
+def test_lines_that_are_not_a_question_are_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_text(line + "\n")
     with pytest.raises(ValueError, match=r"q.jsonl:1: "):
         read_questions(tmp_path / "q.jsonl")
@@ -151,11 +164,11 @@ def test_lines_that_are_no_question_are_named(line: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("stop", [frozenset(), frozenset({"for", "a"})])
 def test_tf_idf_is_that_of_scikit_learn(stop: frozenset[str]) -> None:
     queries = ["sour espresso espresso", "a machine for milk", "nothing known"]
-    vectorizer = TfidfVectorizer(
-        tokenizer=lambda text: [w for w in words(text) if w not in stop],
-        token_pattern=None,
-        sublinear_tf=True,
-    )
+
+    def tokenize(text: str) -> list[str]:
+        return [word for word in words(text) if word not in stop]
+
+    vectorizer = TfidfVectorizer(tokenizer=tokenize, token_pattern=None, sublinear_tf=True)
     expected = vectorizer.fit_transform(TEXTS)
     index = lexical.tf_idf(TEXTS, "words", stop)
     for query in queries:
@@ -228,7 +241,7 @@ def test_the_task_holds_all_answers_and_points_at_the_right_ones() -> None:
 
 
 def test_summary_of_known_ranks() -> None:
-    found = summarize(
+    summary = summarize(
         {
             TF_IDF: np.array([1, 2, 20, 4.0]),
             "BM25": np.array([2, 2, 20, 40.0]),
@@ -236,13 +249,13 @@ def test_summary_of_known_ranks() -> None:
         },
         50,
     )
-    assert found["systems"][HYBRID]["mrr"] == pytest.approx(100 * (1 + 1 + 0.2 + 0.25) / 4)
-    assert found["systems"][TF_IDF]["recall"] == 75 and found["systems"][HYBRID]["recall"] == 100
-    assert found["better_baseline"] == TF_IDF and found["gain"] == pytest.approx(
-        100 * (0.5 + 0.15) / 4
-    )
-    low, high = found["gain_interval"]
-    assert low <= found["gain"] <= high
+    hybrid, tf_idf = summary["systems"][HYBRID], summary["systems"][TF_IDF]
+    assert hybrid["mrr"] == pytest.approx(100 * (1 + 1 + 0.2 + 0.25) / 4)
+    assert tf_idf["recall"] == 75 and hybrid["recall"] == 100
+    assert summary["better_baseline"] == TF_IDF
+    assert summary["gain"] == pytest.approx(100 * (0.5 + 0.15) / 4)
+    low, high = summary["gain_interval"]
+    assert low <= summary["gain"] <= high
 
 
 # Towers
@@ -254,24 +267,24 @@ def test_pairs_are_of_the_kind_asked_for() -> None:
         Question(2, "?!", "b", ("c",), 0),
         Question(3, "t", "", (), -1),
     ]
-    assert tower.pairs_of(known, "body") == [(0, "sour shots", "why")]
-    assert tower.pairs_of(known, "answer") == [
-        (0, "sour shots", "grind finer"),
-        (0, "sour shots", "hotter"),
+    assert make_pairs(known, "body") == [Pair(0, "sour shots", "why")]
+    assert make_pairs(known, "answer") == [
+        Pair(0, "sour shots", "grind finer"),
+        Pair(0, "sour shots", "hotter"),
     ]
-    assert len(tower.pairs_of(known, "both")) == 3
+    assert len(make_pairs(known, "both")) == 3
 
 
-def test_a_text_of_the_same_question_is_no_negative() -> None:
+def test_a_text_of_the_same_question_is_not_a_negative() -> None:
     keras = load_keras()
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(4, 2, 3)).astype("f4")
-    group = np.array([[0], [1], [0], [2]])
-    found = np.asarray(tower._loss(0.5)(group, keras.ops.convert_to_tensor(vectors)))
+    question = np.array([[0], [1], [0], [2]])
+    loss = contrastive_loss(0.5)(question, keras.ops.convert_to_tensor(vectors))
     scores = vectors[:, 0] @ vectors[:, 1].T / 0.5
     scores[0, 2] = scores[2, 0] = -np.inf
     expected = (np.log(np.exp(scores).sum(1)) + np.log(np.exp(scores).sum(0))) / 2 - np.diag(scores)
-    assert found == pytest.approx(expected, rel=1e-4)
+    assert np.asarray(loss) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_arrays_are_the_keras_model(trained_towers: Path, questions_file: Path) -> None:
@@ -282,21 +295,11 @@ def test_the_arrays_are_the_keras_model(trained_towers: Path, questions_file: Pa
     texts = [question.body for question in known] + ["espresso " * 200, "x"]
     of_titles, of_texts = encoder.read_encoders(trained_towers / "model")
     alone = keras.saving.load_model(trained_towers / "model" / "title_tower.keras")
-    assert (
-        np.abs(
-            np.asarray(alone(tf.constant([tower.spaced(title) for title in titles])))
-            - of_titles.encode(titles)
-        ).max()
-        < 1e-5
-    )
+    inputs = [tf.constant(list(map(spaced, side))) for side in (titles, texts)]
+    assert np.abs(np.asarray(alone(inputs[0])) - of_titles.encode(titles)).max() < 1e-5
     whole = keras.saving.load_model(trained_towers / "model" / "model.keras")
-    theirs = np.asarray(
-        whole([tf.constant([tower.spaced(text) for text in side]) for side in (titles, texts)])
-    ).ravel()
-    assert (
-        np.abs(theirs - (of_titles.encode(titles) * of_texts.encode(texts)).sum(axis=1)).max()
-        < 1e-5
-    )
+    cosines = (of_titles.encode(titles) * of_texts.encode(texts)).sum(axis=1)
+    assert np.abs(np.asarray(whole(inputs)).ravel() - cosines).max() < 1e-5
     assert not of_titles.encode(["zyxwv qqq"]).any()
 
 
@@ -314,32 +317,24 @@ def test_training_learns_and_is_the_same_each_time(
         "words.json",
     ]
     for name in names:
-        assert (tmp_path / "model" / name).read_bytes() == (
-            trained_towers / "model" / name
-        ).read_bytes(), name
+        before = (trained_towers / "model" / name).read_bytes()
+        assert (tmp_path / "model" / name).read_bytes() == before, name
     assert zipfile.is_zipfile(tmp_path / "model" / "title_tower.keras")
 
 
 def test_words_of_held_out_titles_are_unknown_unless_an_answer_has_them() -> None:
-    train = [
-        Question(
-            n,
-            f"why is shot {n} sour",
-            "it tastes sour and thin",
-            ("grind finer for a sweet shot",),
-            0,
-        )
+    known = [
+        Question(n, f"why is shot {n} sour", "it tastes sour and thin", (SWEET,), 0)
         for n in range(12)
     ]
     dev = [
         Question(n, f"heldoutword {n}", "heldoutbody text", ("grind finer",), 0)
         for n in range(20, 26)
     ]
-    settings = tower.Settings(width=4, epochs=3, text_words=20)
-    towers = tower.train(train, dev, ["answerword sour", "answerword thin"], settings)
-    assert "answerword" in towers.titles.words and not {"heldoutword", "heldoutbody"} & set(
-        towers.titles.words
-    )
+    settings = TowerSettings(width=4, epochs=3, text_words=20)
+    towers = train(known, dev, ["answerword sour", "answerword thin"], settings)
+    assert "answerword" in towers.titles.words
+    assert not {"heldoutword", "heldoutbody"} & set(towers.titles.words)
     assert towers.log and towers.best <= len(towers.log)
     assert {line["epoch"] for line in towers.log} == set(range(1, len(towers.log) + 1))
 
@@ -347,24 +342,12 @@ def test_words_of_held_out_titles_are_unknown_unless_an_answer_has_them() -> Non
 @pytest.mark.parametrize("learn_rate", [1e30, 0.0])
 def test_training_that_helps_nothing_leaves_the_start(learn_rate: float) -> None:
     known = [
-        Question(
-            n,
-            f"why is shot {n} sour",
-            f"it tastes sour and thin {n}",
-            ("grind finer for a sweet shot",),
-            0,
-        )
+        Question(n, f"why is shot {n} sour", f"it tastes sour and thin {n}", (SWEET,), 0)
         for n in range(12)
     ]
-    towers = tower.train(
-        known[:8],
-        known[8:],
-        [],
-        tower.Settings(width=4, epochs=2, learn_rate=learn_rate, start="random"),
-    )
-    start = tower.start_table(towers.titles.words, [], tower.Settings(width=4, start="random"))[
-        tower.RESERVED :
-    ]
+    settings = TowerSettings(width=4, epochs=2, learn_rate=learn_rate, start="random")
+    towers = train(known[:8], known[8:], [], settings)
+    start = start_table(towers.titles.words, [], settings)[RESERVED:]
     assert towers.best == 0 and np.isfinite(towers.titles.table).all()
     directions = start / np.linalg.norm(start, axis=1, keepdims=True)
     assert towers.titles.encode(towers.titles.words) == pytest.approx(directions, abs=1e-5)
@@ -376,7 +359,7 @@ def test_training_that_helps_nothing_leaves_the_start(learn_rate: float) -> None
 )
 def test_a_start_without_vectors_is_refused(start: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        tower.start_table(["sour"], ["sour shot"], tower.Settings(start=start))
+        start_table(["sour"], ["sour shot"], TowerSettings(start=start))
 
 
 def test_a_start_from_word_vectors_keeps_their_directions(tmp_path: Path) -> None:
@@ -386,13 +369,12 @@ def test_a_start_from_word_vectors_keeps_their_directions(tmp_path: Path) -> Non
     nlp.vocab.set_vector("sour", np.array([3.0, 4.0, 0.0], "f4"))
     nlp.vocab.set_vector("milk", np.array([0.0, 0.0, 2.0], "f4"))
     nlp.to_disk(tmp_path / "v")
-    table = tower.start_table(
-        ["sour", "none", "milk"], [], tower.Settings(start=str(tmp_path / "v"))
-    )
+    settings = TowerSettings(start=str(tmp_path / "v"))
+    table = start_table(["sour", "none", "milk"], [], settings)
     assert table.shape == (5, 3) and not table[[0, 1, 3]].any()
     assert table[2] / np.linalg.norm(table[2]) == pytest.approx([0.6, 0.8, 0])
     with pytest.raises(ValueError, match="knows none of the 1 words"):
-        tower.start_table(["zyx"], [], tower.Settings(start=str(tmp_path / "v")))
+        start_table(["zyx"], [], settings)
 
 
 def test_without_tensorflow_the_remedy_is_named(
@@ -401,7 +383,7 @@ def test_without_tensorflow_the_remedy_is_named(
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     line = fails(capsys, "train", questions_file, tmp_path)
     assert (
-        "TensorFlow is not installed: pip install -r requirements-keras.txt" in line
+        "tensorflow is not installed: pip install -r requirements-keras.txt" in line
         and not (tmp_path / "model").exists()
     )
 
@@ -440,13 +422,12 @@ def test_metrics_hold_every_system(trained_towers: Path) -> None:
 
 def test_match_finds_questions_like_this_one(trained_towers: Path) -> None:
     match = load(trained_towers)
-    found = match("my espresso is sour", k=5)
-    assert "How do I fix sour espresso?" in [line["title"] for line in found[:2]]
-    assert [set(line) for line in found] == [{"id", "title", "score"}] * 5
-    assert [line["score"] for line in found] == sorted(
-        (line["score"] for line in found), reverse=True
-    )
-    assert match(found[0]["title"], k=1)[0]["id"] == found[0]["id"]
+    similar = match("my espresso is sour", k=5)
+    assert "How do I fix sour espresso?" in [line["title"] for line in similar[:2]]
+    assert [set(line) for line in similar] == [{"id", "title", "score"}] * 5
+    scores = [line["score"] for line in similar]
+    assert scores == sorted(scores, reverse=True)
+    assert match(similar[0]["title"], k=1)[0]["id"] == similar[0]["id"]
     assert len(match("espresso", k=10_000)) == 170
 
 
@@ -455,7 +436,7 @@ def test_match_finds_questions_like_this_one(trained_towers: Path) -> None:
     [
         ("", 3, "the question is empty"),
         (" \n", 3, "the question is empty"),
-        ("zzzyyyxxx", 3, "no word of 'zzzyyyxxx' is known"),
+        ("zzzyyyxxx", 3, "no word of 'zzzyyyxxx' is known in the titles"),
         ("?!", 3, "no word"),
     ],
 )
@@ -463,7 +444,7 @@ def test_questions_that_match_nothing(
     question: str, k: int, why: str, trained_towers: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert why in fails(capsys, "match", trained_towers, "--question", question, "--k", k)
-    with pytest.raises(ValueError, match="it must be 1 or more"):
+    with pytest.raises(ValueError, match="it must be at least 1"):
         load(trained_towers)("espresso", k=0)
 
 
@@ -474,8 +455,14 @@ def test_match_prints_a_table(trained_towers: Path, capsys: pytest.CaptureFixtur
 
 
 def test_serving_needs_neither_tensorflow_nor_spacy(trained_towers: Path) -> None:
-    code = f"from scripts.questions.serve import load; print(load({str(trained_towers)!r})('sour espresso', k=1)[0]['title'])\n"
-    code += "import sys; print(sorted({'tensorflow', 'keras', 'spacy', 'sklearn', 'matplotlib'} & set(sys.modules)))"
+    code = (
+        "import sys\n"
+        "from scripts.questions.serve import load\n"
+        f"match = load({str(trained_towers)!r})\n"
+        "print(match('sour espresso', k=1)[0]['title'])\n"
+        "heavy = {'tensorflow', 'keras', 'spacy', 'sklearn', 'bm25s', 'matplotlib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -575,7 +562,7 @@ def test_a_large_index_gives_what_a_small_one_gives(
     folder = tmp_path / "training"
     shutil.copytree(trained_towers, folder)
     small = load(folder)("grinder for espresso", k=8)
-    monkeypatch.setattr(serve, "LARGE", 100)
+    monkeypatch.setattr(serve, "MIN_SCAN_TITLES", 100)
     monkeypatch.setattr(serve, "CANDIDATES", 60)
     run("index", questions_file, folder)
     large = load(folder)
@@ -589,41 +576,30 @@ def test_the_setting_is_the_best_of_those_tried(trained_towers: Path, questions_
     known = read_questions(questions_file)
     towers = encoder.read_encoders(trained_towers / "model")
     parts = split(known, 0.15, 0.2, 0)
-    setting, _ = evaluate.choose(known, parts, towers, "en")
-    stop = evaluate.stop_words("en") if setting.stop else frozenset()
-    found = {}
+    chosen = evaluate.choose(known, parts, towers, "en")
+    setting = chosen.hybrid
+    mrrs = {}
     for name, numbers in (("both", sorted(parts.train + parts.dev)), ("dev", parts.dev)):
         task: Task = make_task(known, numbers)
-        words, letters = (
-            lexical.bm25(task.texts, setting.k1, setting.b, stop),
-            lexical.tf_idf(task.texts, "letters"),
-        )
-        scores = [evaluate.lexical_scores(index, task.titles) for index in (words, letters)]
-        mixed = setting.bm25 * scores[0] + setting.letters * scores[1]
+        searched = evaluate.Lexical(task, "en")
+        bm25 = searched.bm25(setting.k1, setting.b, setting.stop)
+        mixed = setting.bm25 * bm25 + setting.letters * searched.letters()
         with_tower = mixed + setting.tower * evaluate.tower_scores(towers, task)
-        found[name] = [
-            evaluate.mrr(ranks(each, task.right)) for each in (scores[0], mixed, with_tower)
-        ]
-    assert found["both"][1] >= found["both"][0] - 1e-6
-    assert found["dev"][2] >= found["dev"][1] - 1e-6
+        mrrs[name] = [mrr(ranks(scores, task.right)) for scores in (bm25, mixed, with_tower)]
+    assert mrrs["both"][1] >= mrrs["both"][0] - 1e-6
+    assert mrrs["dev"][2] >= mrrs["dev"][1] - 1e-6
     parts.test.clear()
-    assert evaluate.choose(known, parts, towers, "en")[0] == setting, "test questions chose"
+    assert evaluate.choose(known, parts, towers, "en") == chosen, "test questions chose"
 
 
 @pytest.mark.slow
 def test_the_workflow_runs_whole(tmp_path: Path) -> None:
     folder = copy_project(tmp_path)
-    done = weasel(
-        folder,
-        "questions",
-        ".",
-        "--vars.questions.epochs",
-        "1",
-        "--vars.questions.width",
-        "16",
-        "--vars.questions.k",
-        "3",
-    )
+    sizes = {"epochs": "1", "width": "16", "k": "3"}
+    overrides = []
+    for name, size in sizes.items():
+        overrides += [f"--vars.questions.{name}", size]
+    done = weasel(folder, "questions", ".", *overrides)
     assert "of 170 titles" in done.stdout
     for name in (
         "explore.png",
@@ -634,19 +610,9 @@ def test_the_workflow_runs_whole(tmp_path: Path) -> None:
         "index/index.json",
     ):
         assert (folder / "training" / "questions" / name).exists(), name
-    again = weasel(
-        folder,
-        "questions",
-        ".",
-        "--vars.questions.epochs",
-        "1",
-        "--vars.questions.width",
-        "16",
-        "--vars.questions.k",
-        "3",
-    )
+    again = weasel(folder, "questions", ".", *overrides)
     assert (
-        "nothing changed since it was made" in again.stdout
+        "nothing has changed since it was made" in again.stdout
         and "Skipping 'questions-train'" in again.stdout
     )
 
@@ -659,8 +625,6 @@ def test_the_beer_site_by_folds(tmp_path: Path) -> None:
     run("extract", path, tmp_path / "q.jsonl", "--limit", "900")
     run("folds", tmp_path / "q.jsonl", tmp_path / "folds", "--n-folds", "2")
     metrics = srsly.read_json(tmp_path / "folds" / "metrics.json")
-    assert (
-        metrics["systems"]["hybrid"]["mrr"]
-        > metrics["systems"][metrics["better_baseline"]]["mrr"] - 2
-    )
-    assert metrics["systems"]["hybrid"]["mrr"] > metrics["systems"]["averaged vectors"]["mrr"] + 10
+    mrrs = {name: scores["mrr"] for name, scores in metrics["systems"].items()}
+    assert mrrs["hybrid"] > mrrs[metrics["better_baseline"]] - 2
+    assert mrrs["hybrid"] > mrrs["averaged vectors"] + 10
