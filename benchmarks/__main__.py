@@ -1,31 +1,35 @@
-"""Side-by-side timings: ours beside a peer's, as a table and as JSON."""
+"""Side-by-side timings: ours next to a peer's, as a table and as JSON.
+
+Each workflow that has a benchmark has it in benchmarks/NOUN.py: a function `run(scale)`.
+"""
 
 import importlib.metadata
 import os
 import platform
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import movies, ner, questions, textcat, textgen, vectors, wikipedia
 from benchmarks.measure import Row
 from scripts.files import one_line_errors, write_json
 
-WORKFLOWS: dict[str, Callable[[float], list[Row]]] = {
-    "movies": movies.run,
-    "ner": ner.run,
-    "questions": questions.run,
-    "textcat": textcat.run,
-    "textgen": textgen.run,
-    "vectors": vectors.run,
-    "wikipedia": wikipedia.run,
-}
-QUIET = 0.5  # load of a machine with nothing else to do
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HERE = Path(__file__).parent
+SCRIPTS = HERE.parent / "scripts"
+WORKFLOWS = sorted(path.stem for path in HERE.glob("*.py") if (SCRIPTS / path.stem).is_dir())
+MAX_LOAD = 0.5  # of a machine that has nothing else to do
+
+
+def run_of(workflow: str) -> Callable[[float], list[Row]]:
+    """The function that runs the benchmark of a workflow, given the share of the full input."""
+    run: Callable[[float], list[Row]] = import_module(f"benchmarks.{workflow}").run
+    return run
 
 
 def machine() -> dict[str, Any]:
@@ -39,24 +43,29 @@ def machine() -> dict[str, Any]:
     }
 
 
-def to_table(rows: list[Row]) -> Table:
-    """What was measured, as a user reads it."""
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
-    def told(value: float) -> str:
-        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+def to_table(rows: list[Row]) -> "Table":
+    """The results as a table, with their notes below."""
+    from rich.table import Table
 
     table = Table("what", "ours", "peer", "ratio", "to reach", "reached", caption_justify="left")
     for row in rows:
-        ours, peer = (
-            f"{told(row.ours)} {row.unit}",
-            f"{told(row.peer)} {row.unit}\n[dim]{row.peer_name}[/dim]",
-        )
+        ours = f"{_number(row.ours)} {row.unit}"
+        peer = f"{_number(row.peer)} {row.unit}\n[dim]{row.peer_name}[/dim]"
         reached = "[green]yes[/green]" if row.reached else "[red]no[/red]"
         table.add_row(row.what, ours, peer, f"{row.ratio:.2f}", row.to_reach, reached)
-    table.caption = "\n".join(
-        f"{row.what}, {row.peer_name}: {row.note}" for row in rows if row.note
-    )
+    notes = [f"{row.what}, {row.peer_name}: {row.note}" for row in rows if row.note]
+    table.caption = "\n".join(notes)
     return table
+
+
+def _warn_if_busy(load: float) -> None:
+    if load > MAX_LOAD:
+        reason = f"other work on this machine (load {load}) makes these timings worse than they are"
+        print(f"Warning: {reason}", file=sys.stderr)
 
 
 @one_line_errors
@@ -68,27 +77,27 @@ def benchmark(
     ] = 1.0,
     only: Annotated[
         list[str] | None,
-        typer.Option(help=f"workflow to measure, of {', '.join(WORKFLOWS)}; may be repeated"),
+        typer.Option(help=f"workflow to measure, one of {', '.join(WORKFLOWS)}; may be repeated"),
     ] = None,
 ) -> None:
-    """Measure workflows beside their peers: minutes, best on a machine with nothing else to do."""
-    unknown = set(only or ()) - set(WORKFLOWS)
+    """Measure workflows next to their peers: takes minutes, best on an idle machine."""
+    from rich.console import Console
+
+    unknown = sorted(set(only or ()) - set(WORKFLOWS))
     if unknown:
-        raise ValueError(
-            f"no benchmark of {', '.join(sorted(unknown))}: there is {', '.join(WORKFLOWS)}"
-        )
+        known = ", ".join(WORKFLOWS)
+        raise ValueError(f"no benchmark of {', '.join(unknown)}: there is {known}")
     facts = machine()
-    if facts["load"] > QUIET:
-        print(
-            f"Warning: other work on this machine (load {facts['load']}) makes these timings worse than they are",
-            file=sys.stderr,
-        )
-    rows = {noun: run(scale) for noun, run in WORKFLOWS.items() if not only or noun in only}
-    found = [
-        {"workflow": noun, **row.to_json()} for noun, of_noun in rows.items() for row in of_noun
-    ]
-    write_json(output, {"machine": facts, "scale": scale, "rows": found})
-    Console().print(to_table([row for of_noun in rows.values() for row in of_noun]))
+    _warn_if_busy(facts["load"])
+    rows: list[Row] = []
+    records = []
+    for noun in WORKFLOWS:
+        if not only or noun in only:
+            new = run_of(noun)(scale)
+            rows += new
+            records += [{"workflow": noun, **row.to_json()} for row in new]
+    write_json(output, {"machine": facts, "scale": scale, "rows": records})
+    Console().print(to_table(rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What every benchmark needs: the row of a result, a fresh process to measure in, and that process's peak memory."""
+"""What every benchmark needs: the row of a result, a fresh process, and its peak memory."""
 
 import multiprocessing
 import resource
@@ -15,7 +15,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: our number beside a peer's, and what their ratio or our number should reach."""
+    """One comparison: our number, a peer's, and the target for their ratio or for our number."""
 
     what: str
     unit: str
@@ -28,7 +28,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Ours by the peer's."""
+        """Ours divided by the peer's."""
         return self.ours / self.peer
 
     def to_json(self) -> dict[str, Any]:
@@ -36,15 +36,18 @@ class Row:
 
 
 def in_fresh_process(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """The result of a function of a module, called in a new Python: nothing that ran before makes it faster or larger."""
+    """The result of a module's function, called in a new Python process.
+
+    What ran before makes it neither faster nor larger.
+    """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args, **kwargs).result()
 
 
 def peak_memory() -> int:
-    """The most bytes of memory that this process ever held.
+    """The most memory that this process ever held, in bytes.
 
-    VmHWM where there is one: on Linux, ru_maxrss starts at what the parent held when it started this process.
+    VmHWM if there is one: on Linux, ru_maxrss starts at what the parent process held.
     """
     status = Path("/proc/self/status")
     for line in status.read_text("utf8").splitlines() if status.exists() else ():

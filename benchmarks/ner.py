@@ -1,27 +1,26 @@
-"""Timings of the workflow `ner`: annotate with 1,000 token patterns, against spaCy's Matcher, and by processes and input size."""
+"""Timings of the workflow `ner`: annotate with 1,000 token patterns, compared with spaCy."""
 
 import itertools
-import re
 import shutil
 import statistics
-import string
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from spacy.matcher import Matcher
 
+from benchmarks.made_up import made_up_texts
 from benchmarks.measure import Row, in_fresh_process, peak_memory
 from scripts.entities.matching import Pattern, PatternMatcher, TokenPattern
 from scripts.entities.patterns import read_patterns, to_ruler
 from scripts.files import write_jsonl
 from scripts.ner.annotate import annotate_files
 from scripts.pipelines import load_nlp
-from scripts.reading import read_texts, text_key
+from scripts.reading import read_texts
 
 COMMENTS = Path(__file__).parent.parent / "assets" / "ner" / "texts.jsonl"
 SPEED_TEXTS = 80_000  # about 4.8M tokens
@@ -29,11 +28,10 @@ MEMORY_TEXTS = 17_000  # about 1M tokens; ten times as many are made
 MATCHER_TEXTS = 1_700  # about 100k tokens: spaCy's Matcher takes seconds for them
 REPEATS = 3
 TOKENS_PER_S = 250_000
-NOVEL = 0.044  # of the words that are letters alone; they make two thirds of the tokens, so 3% of the tokens are novel
-COMMON = 200  # words commoner than this rank (the, and, phone) are in no product's name
+MIN_RANK = 200  # more frequent words (the, and, phone) are not part of product names
 N_PATTERNS = 1_000
 N_LITERAL = 300
-WORDLESS: list[TokenPattern] = [  # without any word to find them by: what is slowest in any matcher
+WORDLESS: list[TokenPattern] = [  # without any fixed word: the slowest kind in any matcher
     [{"LIKE_NUM": True}, {"LOWER": {"REGEX": "^(gb|tb|mah|hz)$"}}],
     [{"IS_TITLE": True}, {"IS_DIGIT": True}],
     [{"TEXT": {"REGEX": r"^[A-Z]{1,3}\d{2,4}[A-Z]?$"}}],
@@ -42,57 +40,30 @@ WORDLESS: list[TokenPattern] = [  # without any word to find them by: what is sl
 Words = list[str]
 
 
-def made_up_texts(comments: Iterable[str], seed: int = 0) -> Iterator[str]:
-    """Endless new texts, no two alike: 2 to 6 sentences of different comments, some words replaced by ones never seen."""
-    random = Random(seed)
-    sentences = [
-        (number, part.split(" "))
-        for number, text in enumerate(comments)
-        for part in re.split(r"(?<=[.!?])\s+", text)
-    ]
-    seen: set[bytes] = set()
-    while True:
-        picked = random.sample(sentences, random.randint(2, 6))
-        if len({number for number, _ in picked}) < len(picked):
-            continue
-        words = (word for _, sentence in picked for word in sentence)
-        text = " ".join(
-            _novel_word(random) if word.isalpha() and random.random() < NOVEL else word
-            for word in words
-        )
-        if (key := text_key(text)) not in seen:
-            seen.add(key)
-            yield text
-
-
-def _novel_word(random: Random) -> str:
-    return "".join(random.choices(string.ascii_lowercase, k=random.randint(5, 10)))
-
-
 def made_up_patterns(comments: Iterable[str], seed: int = 0) -> list[Pattern]:
-    """1,000 different token patterns such as users write for names of products, over the words of the comments."""
+    """1,000 different token patterns of words in comments, like those of product names."""
     random = Random(seed)
     nlp = load_nlp("en")
     runs = [[token.lower_ for token in nlp.make_doc(text)] for text in comments]
-    frequency = Counter(word for run in runs for word in run if word.isalpha())
-    rare = {word for word, _ in frequency.most_common()[COMMON:5_000]}
-    places = [(run, at) for run in runs for at, word in enumerate(run) if word in rare]
-    weights = [
-        1 / frequency[run[at]] for run, at in places
-    ]  # each word as often as any other, whatever its frequency
-    found: dict[str, Pattern] = {}
+    frequency = Counter(filter(str.isalpha, itertools.chain.from_iterable(runs)))
+    rare = {word for word, _ in frequency.most_common()[MIN_RANK:5_000]}
+    places: list[tuple[Words, int]] = []
+    for run in runs:
+        places += [(run, at) for at, word in enumerate(run) if word in rare]
+    weights = [1 / frequency[run[at]] for run, at in places]  # each word is drawn equally often
+    patterns: dict[str, Pattern] = {}
 
     def fill(make: Callable[[Words, Random], TokenPattern], until: int) -> None:
-        while len(found) < until:
+        while len(patterns) < until:
             ((run, at),) = random.choices(places, weights)
             pattern = Pattern(random.choice(("PRODUCT", "BRAND")), make(run[at : at + 3], random))
-            found.setdefault(str(pattern), pattern)
+            patterns.setdefault(str(pattern), pattern)
 
     fill(_literal_pattern, N_LITERAL)
     fill(_flexible_pattern, N_PATTERNS - len(WORDLESS))
-    patterns = [*found.values(), *(Pattern("PRODUCT", pattern) for pattern in WORDLESS)]
-    random.shuffle(patterns)
-    return patterns
+    shuffled = [*patterns.values(), *(Pattern("PRODUCT", pattern) for pattern in WORDLESS)]
+    random.shuffle(shuffled)
+    return shuffled
 
 
 def _literal_pattern(words: Words, random: Random) -> TokenPattern:
@@ -100,13 +71,10 @@ def _literal_pattern(words: Words, random: Random) -> TokenPattern:
 
 
 def _flexible_pattern(words: Words, random: Random) -> TokenPattern:
-    """A word with what stands beside the names of products: numbers, editions, a brand that may be left out."""
+    """A word with what is next to product names: numbers, editions, an optional brand."""
     word, after = words[0], words[-1]
-    edition: dict[str, Any] = {
-        "LOWER": {
-            "IN": random.sample(["pro", "max", "mini", "plus", "air", "ultra", "lite", "se"], 3)
-        }
-    }
+    editions = random.sample(["pro", "max", "mini", "plus", "air", "ultra", "lite", "se"], 3)
+    edition: dict[str, Any] = {"LOWER": {"IN": editions}}
     model = {
         "LOWER": {"REGEX": random.choice([r"^[a-z]?\d{1,4}[a-z]?$", r"^(\d{1,2}|x|xl)$", r"^v\d"])}
     }
@@ -126,40 +94,34 @@ def _flexible_pattern(words: Words, random: Random) -> TokenPattern:
 
 
 def write_inputs(folder: Path, scale: float) -> None:
-    """Write patterns.jsonl, and memory_10x.jsonl, whose first lines are the texts of the other two."""
+    """Write patterns.jsonl and memory_10x.jsonl, whose first lines are the other inputs."""
     comments = [text.text for text in read_texts(COMMENTS)]
     write_jsonl(folder / "patterns.jsonl", map(to_ruler, made_up_patterns(comments)))
     n_texts = {
         name: max(20, round(number * scale))
         for name, number in (("speed", SPEED_TEXTS), ("memory_1x", MEMORY_TEXTS))
     }
-    lines = [
-        {"text": text}
-        for text in itertools.islice(
-            made_up_texts(comments), max(10 * n_texts["memory_1x"], n_texts["speed"])
-        )
-    ]
+    n_lines = max(10 * n_texts["memory_1x"], n_texts["speed"])
+    lines = [{"text": text} for text in itertools.islice(made_up_texts(comments), n_lines)]
     for name, number in (*n_texts.items(), ("memory_10x", 10 * n_texts["memory_1x"])):
         write_jsonl(folder / f"{name}.jsonl", lines[:number])
 
 
 def annotate(folder: Path, name: str, n_process: int = 1) -> tuple[float, int, int]:
     """(seconds, tokens, peak memory) of annotating one of the inputs."""
-    load_nlp(
-        "en"
-    )  # spaCy imports its installed plugins on first use, seconds for some, which are not annotate's
+    load_nlp("en")  # spaCy imports its installed plugins on first use: not annotate's time
     output = folder / "shards"
     start = time.perf_counter()
     stats = annotate_files(
         folder / f"{name}.jsonl", folder / "patterns.jsonl", output, n_process=n_process
     )
     seconds = time.perf_counter() - start
-    shutil.rmtree(output)  # or the next run would find the shards made
+    shutil.rmtree(output)  # or the next run would skip the finished shards
     return seconds, stats["tokens"], peak_memory()
 
 
 def tokenize(folder: Path) -> float:
-    """The seconds that the tokenizer alone takes for what the speed of `annotate` is measured with."""
+    """The seconds that the tokenizer alone takes for the texts of the speed measurement."""
     nlp = load_nlp("en")
     texts = [text.text for text in read_texts(folder / "speed.jsonl")]
     start = time.perf_counter()
@@ -182,22 +144,22 @@ def match_by_spacy(folder: Path, n_texts: int) -> tuple[float, int, int]:
         matcher.add(index, [pattern.pattern])
     texts = [text.text for text in itertools.islice(read_texts(folder / "speed.jsonl"), n_texts)]
     start = time.perf_counter()
-    found = [(doc, matcher(doc)) for doc in map(nlp.make_doc, texts)]
+    matched = [(doc, matcher(doc)) for doc in map(nlp.make_doc, texts)]
     seconds = time.perf_counter() - start
     ours = PatternMatcher(nlp, patterns)
-    for doc, matches in found:
+    for doc, matches in matched:
         if ours(doc) != sorted(matches):
-            raise ValueError(
-                f"annotate finds other matches than spaCy's Matcher, so their speeds can't be compared: {doc.text}"
-            )
-    return seconds, sum(len(doc) for doc, _ in found), sum(len(matches) for _, matches in found)
+            reason = "so their speeds can't be compared"
+            raise ValueError(f"annotate finds other matches than spaCy, {reason}: {doc.text}")
+    n_tokens = sum(len(doc) for doc, _ in matched)
+    return seconds, n_tokens, sum(len(matches) for _, matches in matched)
 
 
 def run(scale: float) -> list[Row]:
-    """Measure `annotate`, each time in a fresh process, and spaCy alone, each time with a vocabulary of its own.
+    """Measure `annotate`, each time in a fresh process, and spaCy alone.
 
     Args:
-        scale: 1 for a measurement of some minutes; less for fewer texts, whose numbers mean little.
+        scale: 1 for a measurement of some minutes; less for fewer texts, to see that it runs.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -207,20 +169,19 @@ def run(scale: float) -> list[Row]:
 
 def _speed_rows(folder: Path, scale: float) -> list[Row]:
     repeats = REPEATS if scale >= 0.1 else 1
-    runs = [
-        [in_fresh_process(annotate, folder, "speed", n) for n in (1, 2)] for _ in range(repeats)
-    ]  # in turn: noise hits both
-    ones, twos = ([pair[which][0] for pair in runs] for which in (0, 1))
-    one, two, tokens = statistics.median(ones), statistics.median(twos), runs[0][0][1]
+    ones, twos = [], []
+    for _ in range(repeats):  # in turn: other work on the machine slows both
+        seconds, tokens, _ = in_fresh_process(annotate, folder, "speed", 1)
+        ones.append(seconds)
+        twos.append(in_fresh_process(annotate, folder, "speed", 2)[0])
+    one, two = statistics.median(ones), statistics.median(twos)
     tokenizer = tokenize(folder)
     seconds, sample, matches = match_by_spacy(folder, max(20, round(MATCHER_TEXTS * scale)))
     ours, peer = tokens / one, sample / seconds
     what, unit = "annotate, 1,000 token patterns, 1 process", "tokens/s"
     same = f"the same {matches:,} matches in {sample:,} tokens"
     share = f"the tokenizer alone takes {tokenizer / one:.0%} of the time"
-    times = " and ".join(
-        ", ".join(f"{seconds:.1f}" for seconds in sorted(of_n)) for of_n in (twos, ones)
-    )
+    times = f"{_listed(twos)} and {_listed(ones)}"
     return [
         Row(what, unit, ours, "spaCy's Matcher", peer, "ratio >= 10", ours / peer >= 10, same),
         Row(
@@ -244,6 +205,10 @@ def _speed_rows(folder: Path, scale: float) -> list[Row]:
             f"medians of {times} s",
         ),
     ]
+
+
+def _listed(seconds: list[float]) -> str:
+    return ", ".join(f"{value:.1f}" for value in sorted(seconds))
 
 
 def _memory_row(folder: Path) -> Row:

@@ -1,73 +1,99 @@
-"""Timings of the workflow `textcat`: Keras inside spaCy beside the same Keras model on prepared arrays."""
+"""Timings of the workflow `textcat`: Keras inside spaCy next to the same Keras model on arrays."""
 
 import io
-import itertools
+import re
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import spacy
+import srsly
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
-from spacy.util import import_file, load_config
+from spacy.util import load_config
 
 from benchmarks.measure import Row, in_fresh_process
-from benchmarks.ner import COMMENTS, made_up_texts
-from scripts.reading import read_docs, read_texts, write_docs
+from scripts.components import network_textcat, training  # noqa: F401  what the config names
+from scripts.keras_models import tensorflow
+from scripts.reading import read_docs, write_docs
 
 CONFIG = Path("configs/textcat_keras.cfg")
-CODE = [Path("scripts/components/training.py"), Path("scripts/components/keras_textcat.py")]
+MESSAGES = Path("assets/textcat/train.jsonl")
 TEXTS, EPOCHS, LABELS = 5_000, 2, ("A", "B", "C")
-PREDICTED_TOGETHER = 256  # spaCy's batch_size in the config
+SENTENCES = (3, 7)  # of a text, fewest and most
+BATCH_SIZE = 256  # spaCy's batch_size in the config
 NETWORKS = ("cnn", "bilstm")
+MAX_TRAIN_RATIO, MAX_PREDICT_RATIO = 2.0, 1.5  # our time by the peer's
+Batches = list[list[str]]
+
+
+def recombined_texts(seed: int = 0) -> Iterator[str]:
+    """Endless texts, each of some sentences of different messages of the project."""
+    random = Random(seed)
+    messages: list[Any] = list(srsly.read_jsonl(MESSAGES))
+    split = (re.split(r"(?<=[.!?])\s+", message["text"]) for message in messages)
+    sentences = list(chain.from_iterable(split))
+    while True:
+        yield " ".join(random.sample(sentences, random.randint(*SENTENCES)))
 
 
 def write_corpus(folder: Path, n_texts: int) -> None:
-    """Comments made of sentences of the project's own, labelled in turn, and ten of them for dev."""
+    """Recombined texts, labelled in turn; ten of them also for dev."""
     nlp = spacy.blank("en")
-    docs = [
-        nlp.make_doc(text)
-        for text in itertools.islice(
-            made_up_texts([text.text for text in read_texts(COMMENTS)]), n_texts
-        )
-    ]
+    docs = [nlp.make_doc(text) for text in islice(recombined_texts(), n_texts)]
     for number, doc in enumerate(docs):
         doc.cats = {label: float(label == LABELS[number % len(LABELS)]) for label in LABELS}
     write_docs(folder / "train.spacy", docs)
     write_docs(folder / "dev.spacy", docs[:10])
 
 
-def made(folder: Path, network: str) -> tuple[Any, Any]:
-    """(pipeline, its component's module) as `spacy train` makes them."""
-    *_, module = [import_file(file.stem, file) for file in CODE]
-    paths = {f"paths.{name}": str(folder / f"{name}.spacy") for name in ("train", "dev")}
-    steps = {
+def initialized(folder: Path, network: str) -> Any:
+    """The pipeline as `spacy train` initializes it."""
+    settings = {
+        "paths.train": str(folder / "train.spacy"),
+        "paths.dev": str(folder / "dev.spacy"),
+        "paths.log": str(folder / "log.jsonl"),
+        "components.textcat.model.network": network,
         "training.max_epochs": EPOCHS,
         "training.max_steps": 0,
         "training.patience": 0,
         "training.eval_frequency": 10**9,
     }
-    settings = {
-        **paths,
-        **steps,
-        "paths.log": str(folder / "log.jsonl"),
-        "components.textcat.model.network": network,
-    }
-    nlp = init_nlp(load_config(CONFIG, overrides=settings, interpolate=True))
-    return nlp, module
+    return init_nlp(load_config(CONFIG, overrides=settings, interpolate=True))
 
 
 def docs_of(folder: Path, nlp: Any) -> list[Doc]:
-    """The texts of train, cut into tokens."""
+    """The tokenized texts of train."""
     return list(read_docs(folder / "train.spacy", nlp))
 
 
-def train_ours(folder: Path, network: str) -> tuple[float, list[list[str]]]:
+def chunks(docs: list[Doc]) -> list[list[Doc]]:
+    """Docs in batches of the size that spaCy uses for prediction."""
+    return [docs[start : start + BATCH_SIZE] for start in range(0, len(docs), BATCH_SIZE)]
+
+
+def shim_of(nlp: Any) -> Any:
+    """What stands between Thinc and Keras in the pipeline."""
+    return nlp.get_pipe("textcat").model.shims[0]
+
+
+def arrays_of(nlp: Any, docs: list[Doc]) -> tuple[Any, ...]:
+    """The tensors that the component makes of Docs."""
+    settings = dict(nlp.config["components"]["textcat"]["model"])
+    del settings["@architectures"], settings["nO"]
+    inputs = network_textcat.to_arrays(docs, network_textcat.Settings(**settings))
+    return tuple(tensor.numpy() for tensor in shim_of(nlp)._tensors(inputs))
+
+
+def train_ours(folder: Path, network: str) -> tuple[float, Batches]:
     """(seconds of spaCy's training loop, texts of each batch)."""
-    nlp, _ = made(folder, network)
+    nlp = initialized(folder, network)
     textcat, batches = nlp.get_pipe("textcat"), []
     update = textcat.update
 
@@ -81,128 +107,95 @@ def train_ours(folder: Path, network: str) -> tuple[float, list[list[str]]]:
     return time.perf_counter() - start, batches
 
 
-def _network_of(nlp: Any) -> tuple[Any, dict[str, Any]]:
-    """(Keras model of a pipeline, what its arrays depend on)."""
-    settings = nlp.config["components"]["textcat"]["model"]
-    return nlp.get_pipe("textcat").model.shims[0]._model, {
-        key: settings[key] for key in ("embeddings", "rows", "max_length")
-    }
-
-
-def train_peer(folder: Path, network: str, batches: list[list[str]]) -> float:
-    """Seconds of Keras' own fit on the same batches, as arrays made beforehand."""
-    nlp, module = made(folder, network)
-    tensorflow = module.tensorflow()
-    model, settings = _network_of(nlp)
+def train_peer(folder: Path, network: str, batches: Batches) -> float:
+    """Seconds of Keras' own fit on the same batches, as prepared arrays."""
+    nlp, tf = initialized(folder, network), tensorflow()
+    model = shim_of(nlp)._model
     docs = {doc.text: doc for doc in docs_of(folder, nlp)}
-    arrays = [module.to_arrays([docs[text] for text in batch], **settings) for batch in batches]
-    gold = [
-        np.asarray([[docs[text].cats[label] for label in LABELS] for text in batch], dtype="f4")
-        for batch in batches
-    ]
-    signature = (
-        tuple(tensorflow.TensorSpec(part.shape, part.dtype) for part in model.inputs),
-        tensorflow.TensorSpec((None, len(LABELS))),
-    )
-    data = tensorflow.data.Dataset.from_generator(
-        lambda: zip(map(tuple, arrays), gold), output_signature=signature
-    )
+    arrays, gold = [], []
+    for texts in batches:
+        batch = [docs[text] for text in texts]
+        arrays.append(arrays_of(nlp, batch))
+        gold.append(np.asarray([[*map(doc.cats.get, LABELS)] for doc in batch], dtype="f4"))
+    inputs = tuple(tf.TensorSpec(part.shape, part.dtype) for part in model.inputs)
+    signature = (inputs, tf.TensorSpec((None, len(LABELS))))
+    data = tf.data.Dataset.from_generator(lambda: zip(arrays, gold), output_signature=signature)
     model.compile("adam", "categorical_crossentropy")
     start = time.perf_counter()
     model.fit(data.prefetch(2), verbose=0)
     return time.perf_counter() - start
 
 
-def predict_ours(folder: Path, network: str) -> float:
-    """Seconds of textcat.predict over Docs made beforehand, once it is warm."""
-    nlp, _ = made(folder, network)
-    textcat, docs = nlp.get_pipe("textcat"), docs_of(folder, nlp)
-    textcat.predict(docs[:PREDICTED_TOGETHER])
+def timed(call: Callable[[Any], Any], batches: list[Any]) -> float:
+    """Seconds of a call on each batch, after one to warm up."""
+    call(batches[0])
     start = time.perf_counter()
-    for first in range(0, len(docs), PREDICTED_TOGETHER):
-        textcat.predict(docs[first : first + PREDICTED_TOGETHER])
+    for batch in batches:
+        call(batch)
     return time.perf_counter() - start
 
 
+def predict_ours(folder: Path, network: str) -> float:
+    """Seconds of textcat.predict over prepared Docs."""
+    nlp = initialized(folder, network)
+    return timed(nlp.get_pipe("textcat").predict, chunks(docs_of(folder, nlp)))
+
+
 def predict_peer(folder: Path, network: str) -> float:
-    """Seconds of the same model on the same batches, as arrays made beforehand: predict, or a traced call where that is faster."""
-    nlp, module = made(folder, network)
-    tensorflow = module.tensorflow()
-    model, settings = _network_of(nlp)
-    docs = docs_of(folder, nlp)
-    batches = [
-        module.to_arrays(docs[first : first + PREDICTED_TOGETHER], **settings)
-        for first in range(0, len(docs), PREDICTED_TOGETHER)
-    ]
-    signature = [tensorflow.TensorSpec(part.shape, part.dtype) for part in model.inputs]
-    traced = tensorflow.function(
-        lambda *arrays: model(list(arrays), training=False),
-        input_signature=signature,
-        autograph=False,
+    """Seconds of the same model on the same batches, as prepared arrays.
+
+    The faster of Keras' predict_on_batch and a traced call.
+    """
+    nlp, tf = initialized(folder, network), tensorflow()
+    model = shim_of(nlp)._model
+    batches = [arrays_of(nlp, docs) for docs in chunks(docs_of(folder, nlp))]
+    signature = [tf.TensorSpec(part.shape, part.dtype) for part in model.inputs]
+    traced = tf.function(
+        lambda *arrays: model(list(arrays), training=False), signature, autograph=False
     )
-    took = []
-    for call in (
-        lambda arrays: model.predict_on_batch(arrays),
-        lambda arrays: traced(*arrays).numpy(),
-    ):
-        call(batches[0])
-        start = time.perf_counter()
-        for arrays in batches:
-            call(arrays)
-        took.append(time.perf_counter() - start)
-    return min(took)
+    by_keras = timed(lambda arrays: model.predict_on_batch(list(arrays)), batches)
+    return min(by_keras, timed(lambda arrays: traced(*arrays).numpy(), batches))
 
 
 def run(scale: float) -> list[Row]:
-    """Training and inference of each network, ours and the peer's in turn."""
+    """Training and prediction of each network, ours and the peer's in turn."""
     rows = []
+    n_texts = max(int(TEXTS * scale), 60)
     with tempfile.TemporaryDirectory() as name:
-        folder, n_texts = Path(name), max(int(TEXTS * scale), 60)
-        write_corpus(folder, n_texts)
+        write_corpus(Path(name), n_texts)
         for network in NETWORKS:
-            seconds, batches = in_fresh_process(train_ours, folder, network)
-            peer = in_fresh_process(train_peer, folder, network, batches)
-            n_trained = sum(map(len, batches))
-            note = f"{len(batches)} batches, {EPOCHS} epochs; both with the tracing of the graph, neither with an evaluation on dev"
-            rows.append(
-                _row(
-                    f"train, Keras {network}, {n_texts:,} texts",
-                    n_trained,
-                    seconds,
-                    "Keras fit on arrays",
-                    peer,
-                    2.0,
-                    note,
-                )
-            )
-            seconds, peer = (
-                in_fresh_process(side, folder, network) for side in (predict_ours, predict_peer)
-            )
-            note = f"batches of {PREDICTED_TOGETHER} Docs"
-            rows.append(
-                _row(
-                    f"predict, Keras {network}, {n_texts:,} texts",
-                    n_texts,
-                    seconds,
-                    "Keras on arrays",
-                    peer,
-                    1.5,
-                    note,
-                )
-            )
+            rows.append(_train_row(Path(name), network, n_texts))
+            rows.append(_predict_row(Path(name), network, n_texts))
     return rows
 
 
-def _row(
-    what: str, n_texts: int, seconds: float, peer_name: str, peer: float, most: float, note: str
-) -> Row:
+def _train_row(folder: Path, network: str, n_texts: int) -> Row:
+    seconds, batches = in_fresh_process(train_ours, folder, network)
+    peer = in_fresh_process(train_peer, folder, network, batches)
+    n_trained = sum(map(len, batches))
     return Row(
-        what,
+        f"train, Keras {network}, {n_texts:,} texts",
+        "texts/s",
+        n_trained / seconds,
+        "Keras fit on arrays",
+        n_trained / peer,
+        f"time <= {MAX_TRAIN_RATIO:g}x",
+        seconds / peer <= MAX_TRAIN_RATIO,
+        f"{len(batches)} batches, {EPOCHS} epochs; both with the tracing of the graph, "
+        "neither with an evaluation on dev",
+    )
+
+
+def _predict_row(folder: Path, network: str, n_texts: int) -> Row:
+    seconds = in_fresh_process(predict_ours, folder, network)
+    peer = in_fresh_process(predict_peer, folder, network)
+    return Row(
+        f"predict, Keras {network}, {n_texts:,} texts",
         "texts/s",
         n_texts / seconds,
-        peer_name,
+        "Keras on arrays",
         n_texts / peer,
-        f"time <= {most:g}x",
-        seconds / peer <= most,
-        note,
+        f"time <= {MAX_PREDICT_RATIO:g}x",
+        seconds / peer <= MAX_PREDICT_RATIO,
+        f"batches of {BATCH_SIZE} Docs",
     )

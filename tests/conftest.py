@@ -62,6 +62,20 @@ def run_module(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
 
 
+def run_benchmark(workflow: str, folder: Path) -> tuple[str, ...]:
+    """Run the benchmark of a workflow on a tiny input. Returns the names of the peers, by row."""
+    output = folder / "benchmark.json"
+    options = [str(output), "--scale", "0.005", "--only", workflow]
+    done = run_module(ROOT, "benchmarks", *options)
+    assert done.returncode == 0 and "to reach" in done.stdout, done.stdout + done.stderr
+    result = srsly.read_json(output)
+    assert {"cores", "python", "spacy"} <= set(result["machine"])
+    for row in result["rows"]:
+        assert row["ours"] > 0 and row["peer"] > 0 and row["reached"] in (True, False)
+        assert row["ratio"] == pytest.approx(row["ours"] / row["peer"])
+    return tuple(row["peer_name"] for row in result["rows"])
+
+
 @pytest.fixture
 def write_jsonl(tmp_path: Path) -> Callable[[str, list[Any]], Path]:
     def write(name: str, records: list[Any]) -> Path:

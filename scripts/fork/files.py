@@ -141,7 +141,8 @@ def kept_benchmarks(plan: Plan) -> list[Path]:
     """The files of benchmarks/, or none where no kept noun has one."""
     files = sorted((plan.root / "benchmarks").glob("*.py"))
     own = [path for path in files if path.stem in plan.selection.nouns]
-    shared = [path for path in files if path.stem.startswith("__") or path.stem == "measure"]
+    nouns = {*plan.selection.nouns, *plan.selection.dropped_nouns}
+    shared = [path for path in files if path.stem not in nouns]
     return [*shared, *own] if own else []
 
 

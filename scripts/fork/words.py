@@ -15,7 +15,7 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
     for the workflow: in backticks, as a folder, page, module, section of vars or part of a command.
     """
     names = [*selection.dropped_workflows, *selection.dropped_commands]
-    kept = tuple(name for name in names if any(_begins(name, other) for other in selection.commands))
+    kept = [name for name in names if _begins_any(name, selection.commands)]
     compound = [re.escape(name) for name in names if "-" in name and name not in kept]
     patterns = [rf"(?<![\w-])(?:{'|'.join(compound)})(?![\w-])"] if compound else []
     if nouns := "|".join(selection.dropped_nouns):
@@ -35,9 +35,9 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
     return re.compile("|".join(patterns) or r"(?!)")
 
 
-def _begins(name: str, command: str) -> bool:
+def _begins_any(name: str, commands: Iterable[str]) -> bool:
     """Whether the name of a workflow is the beginning of a command that is kept."""
-    return command.startswith(f"{name}-")
+    return any(command.startswith(f"{name}-") for command in commands)
 
 
 def first_word(text: str, dropped: re.Pattern[str]) -> str | None:
