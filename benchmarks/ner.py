@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from spacy.matcher import Matcher
+from spacy.tokens import Doc
 
 from benchmarks.made_up import made_up_texts
 from benchmarks.measure import Row, in_fresh_process, peak_memory
@@ -44,7 +45,7 @@ def made_up_patterns(comments: Iterable[str], seed: int = 0) -> list[Pattern]:
     """1,000 different token patterns of words in comments, like those of product names."""
     random = Random(seed)
     nlp = load_nlp("en")
-    runs = [[token.lower_ for token in nlp.make_doc(text)] for text in comments]
+    runs = [_lower_words(nlp.make_doc(text)) for text in comments]
     frequency = Counter(filter(str.isalpha, itertools.chain.from_iterable(runs)))
     rare = {word for word, _ in frequency.most_common()[MIN_RANK:5_000]}
     places: list[tuple[Words, int]] = []
@@ -64,6 +65,10 @@ def made_up_patterns(comments: Iterable[str], seed: int = 0) -> list[Pattern]:
     shuffled = [*patterns.values(), *(Pattern("PRODUCT", pattern) for pattern in WORDLESS)]
     random.shuffle(shuffled)
     return shuffled
+
+
+def _lower_words(doc: Doc) -> Words:
+    return [token.lower_ for token in doc]
 
 
 def _literal_pattern(words: Words, random: Random) -> TokenPattern:

@@ -1,52 +1,40 @@
 """Timings of the workflow `textcat`: Keras inside spaCy next to the same Keras model on arrays."""
 
 import io
-import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 import spacy
-import srsly
 from spacy.tokens import Doc
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_config
 
+from benchmarks.made_up import made_up_texts
 from benchmarks.measure import Row, in_fresh_process
 from scripts.components import network_textcat, training  # noqa: F401  what the config names
 from scripts.keras_models import tensorflow
-from scripts.reading import read_docs, write_docs
+from scripts.reading import read_docs, read_texts, write_docs
 
 CONFIG = Path("configs/textcat_keras.cfg")
 MESSAGES = Path("assets/textcat/train.jsonl")
 TEXTS, EPOCHS, LABELS = 5_000, 2, ("A", "B", "C")
-SENTENCES = (3, 7)  # of a text, fewest and most
 BATCH_SIZE = 256  # spaCy's batch_size in the config
 NETWORKS = ("cnn", "bilstm")
 MAX_TRAIN_RATIO, MAX_PREDICT_RATIO = 2.0, 1.5  # our time by the peer's
 Batches = list[list[str]]
 
 
-def recombined_texts(seed: int = 0) -> Iterator[str]:
-    """Endless texts, each of some sentences of different messages of the project."""
-    random = Random(seed)
-    messages: list[Any] = list(srsly.read_jsonl(MESSAGES))
-    split = (re.split(r"(?<=[.!?])\s+", message["text"]) for message in messages)
-    sentences = list(chain.from_iterable(split))
-    while True:
-        yield " ".join(random.sample(sentences, random.randint(*SENTENCES)))
-
-
 def write_corpus(folder: Path, n_texts: int) -> None:
-    """Recombined texts, labelled in turn; ten of them also for dev."""
+    """Recombined messages of the project, labelled in turn; ten of them also for dev."""
     nlp = spacy.blank("en")
-    docs = [nlp.make_doc(text) for text in islice(recombined_texts(), n_texts)]
+    messages = [text.text for text in read_texts(MESSAGES)]
+    docs = [nlp.make_doc(text) for text in islice(made_up_texts(messages), n_texts)]
     for number, doc in enumerate(docs):
         doc.cats = {label: float(label == LABELS[number % len(LABELS)]) for label in LABELS}
     write_docs(folder / "train.spacy", docs)
