@@ -299,7 +299,7 @@ def test_nothing_heavy_is_imported_for_findings(healthy: Training) -> None:
 
 
 def test_layers_of_a_keras_network_inside_spacy() -> None:
-    import scripts.components.keras_textcat  # noqa: F401  what the config names
+    import scripts.components.network_textcat  # noqa: F401  what the config names
     from scripts.doctor.layers import of_pipeline, total
 
     nlp = spacy.blank("en")

@@ -1,7 +1,9 @@
-"""The Keras and PyTorch networks inside textcat: they learn, are the same again, and are stored without code."""
+"""The Keras and PyTorch networks inside textcat: they learn and are stored without code."""
 
 import io
+import itertools
 import multiprocessing
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,47 +14,38 @@ import spacy
 from spacy.language import Language
 from spacy.training import Example
 from spacy.util import fix_random_seed, import_file
+from spacy.vectors import Vectors
 from thinc.api import Adam
 
-from scripts.vectors.folder import write_folder
 from tests.conftest import ROOT
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("torch")
-MODULES = {
-    kind: import_file(f"{kind}_textcat", ROOT / f"scripts/components/{kind}_textcat.py")
-    for kind in ("keras", "torch")
-}
+COMPONENT = ROOT / "scripts/components/network_textcat.py"
+import_file(COMPONENT.stem, COMPONENT)
 NAMES = {"keras": "KerasTextCat", "torch": "TorchTextCat"}
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
+PACKAGES = {"keras": "tensorflow", "torch": "torch"}
 SMALL = {"network": "cnn", "embeddings": "learned", "rows": 500, "width": 16, "hidden": 8}
 SMALL |= {"windows": [2, 3], "max_length": 20, "dropout": 0.1}
 WORDS = {"GOOD": ["great", "lovely", "superb"], "BAD": ["awful", "broken", "worse"]}
 each = pytest.mark.parametrize("kind", list(NAMES))
 
 
+def example(nlp: Language, text: str, *labels: str) -> Example:
+    cats = {name: float(name in labels) for name in WORDS}
+    return Example.from_dict(nlp.make_doc(text), {"cats": cats})
+
+
 def examples_for(nlp: Language, exclusive: bool = True) -> list[Example]:
-    texts = [
-        (f"the {word} one {'is here ' * number}", label)
-        for number in range(3)
-        for label in WORDS
-        for word in WORDS[label]
-    ]
-    found = [
-        Example.from_dict(
-            nlp.make_doc(text), {"cats": {name: float(name == label) for name in WORDS}}
-        )
-        for text, label in texts
-    ]
-    both = {"cats": dict.fromkeys(WORDS, 1.0)}
-    return (
-        found
-        if exclusive
-        else [
-            *found,
-            *(Example.from_dict(nlp.make_doc("great but broken"), both) for _ in range(6)),
-        ]
-    )
+    """Short texts with a good or a bad word; some with both, if labels are not exclusive."""
+    examples = []
+    for number, label in itertools.product(range(3), WORDS):
+        tail = "is here " * number
+        examples += [example(nlp, f"the {word} one {tail}", label) for word in WORDS[label]]
+    if not exclusive:
+        examples += [example(nlp, "great but broken", *WORDS) for _ in range(6)]
+    return examples
 
 
 def trained(
@@ -60,15 +53,9 @@ def trained(
 ) -> Language:
     nlp = nlp or spacy.blank("en")
     fix_random_seed(0)
-    model = {
-        "@architectures": f"quicksilver.{NAMES[kind]}.v1",
-        "exclusive_classes": exclusive,
-        **SMALL,
-        **settings,
-    }
-    nlp.add_pipe(
-        "textcat" if exclusive else "textcat_multilabel", name="textcat", config={"model": model}
-    )
+    model = {"@architectures": f"quicksilver.{NAMES[kind]}.v1", "exclusive_classes": exclusive}
+    factory = "textcat" if exclusive else "textcat_multilabel"
+    nlp.add_pipe(factory, name="textcat", config={"model": {**model, **SMALL, **settings}})
     examples = examples_for(nlp, exclusive)
     nlp.initialize(lambda: examples)
     optimizer = Adam(0.02)
@@ -83,7 +70,16 @@ def learned(request: pytest.FixtureRequest) -> tuple[str, Language]:
 
 
 def scores(nlp: Language, texts: list[str]) -> np.ndarray[Any, Any]:
-    return np.array([[doc.cats[label] for label in WORDS] for doc in nlp.pipe(texts)])
+    """(n_texts, n_labels)"""
+    rows = [[*map(doc.cats.get, WORDS)] for doc in nlp.pipe(texts)]
+    return np.array(rows, dtype=float)
+
+
+def shim_of(nlp: Language) -> Any:
+    """What stands between Thinc and the framework."""
+    pipe: Any = nlp.get_pipe("textcat")
+    (shim,) = itertools.chain(*(node.shims for node in pipe.model.walk()))
+    return shim
 
 
 TEXTS = ["great one here", "an awful thing", "", "superb " * 30, "broken"]
@@ -106,13 +102,11 @@ def test_padding_batch_and_order_change_no_score(learned: tuple[str, Language]) 
     _, nlp = learned
     together = scores(nlp, TEXTS)
     alone = np.concatenate([scores(nlp, [text]) for text in TEXTS])
-    assert together[[0, 1, 3, 4]] == pytest.approx(
-        alone[[0, 1, 3, 4]], abs=1e-6
-    )  # spaCy itself gives 0 where all texts are empty
+    # spaCy itself gives 0 if all texts are empty
+    assert together[[0, 1, 3, 4]] == pytest.approx(alone[[0, 1, 3, 4]], abs=1e-6)
     assert scores(nlp, TEXTS[::-1]) == pytest.approx(together[::-1], abs=1e-6)
-    assert scores(nlp, [TEXTS[3]]) == pytest.approx(scores(nlp, ["superb " * 20]), abs=1e-6), (
-        "no more than max_length tokens count"
-    )
+    cut = scores(nlp, ["superb " * 20])
+    assert scores(nlp, [TEXTS[3]]) == pytest.approx(cut, abs=1e-6), "max_length tokens are read"
     assert nlp.get_pipe("textcat").predict([]).shape == (0, 2)  # type: ignore[attr-defined]
 
 
@@ -120,7 +114,8 @@ def test_same_seed_same_bytes(learned: tuple[str, Language]) -> None:
     kind, nlp = learned
     again = trained(kind)
     assert (scores(again, TEXTS) == scores(nlp, TEXTS)).all()
-    assert again.get_pipe("textcat").to_bytes() == nlp.get_pipe("textcat").to_bytes()  # type: ignore[attr-defined]
+    first, second = (shim_of(pipeline).to_bytes() for pipeline in (nlp, again))
+    assert first == second
 
 
 def test_stored_loaded_and_copied_it_scores_the_same(
@@ -128,29 +123,23 @@ def test_stored_loaded_and_copied_it_scores_the_same(
 ) -> None:
     _, nlp = learned
     nlp.to_disk(tmp_path / "model")
-    wanted = scores(nlp, TEXTS)
-    assert (scores(spacy.load(tmp_path / "model"), TEXTS) == wanted).all()
+    expected = scores(nlp, TEXTS)
+    assert (scores(spacy.load(tmp_path / "model"), TEXTS) == expected).all()
     pipe: Any = nlp.get_pipe("textcat")
     copied = pipe.model.copy()
     docs = [nlp.make_doc(text) for text in TEXTS]
-    assert copied.predict(docs) == pytest.approx(wanted, abs=1e-6)
-    assert pipe.model.from_bytes(pipe.model.to_bytes()).predict(docs) == pytest.approx(
-        wanted, abs=1e-6
-    )
+    assert copied.predict(docs) == pytest.approx(expected, abs=1e-6)
+    read_again = pipe.model.from_bytes(pipe.model.to_bytes())
+    assert read_again.predict(docs) == pytest.approx(expected, abs=1e-6)
 
 
 def test_what_is_stored_holds_no_pickle(learned: tuple[str, Language]) -> None:
     kind, nlp = learned
-    pipe: Any = nlp.get_pipe("textcat")
-    nodes = [shim for node in pipe.model.walk() for shim in node.shims]
-    (data,) = [shim.to_bytes() for shim in nodes]
+    data = shim_of(nlp).to_bytes()
     if kind == "keras":
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            assert sorted(archive.namelist()) == [
-                "config.json",
-                "metadata.json",
-                "model.weights.h5",
-            ]
+            names = sorted(archive.namelist())
+        assert names == ["config.json", "metadata.json", "model.weights.h5"]
     else:
         assert b"torch._utils" not in data and b".pkl" not in data
 
@@ -162,14 +151,10 @@ def test_a_damaged_model_is_one_line(
     kind, nlp = learned
     nlp.to_disk(tmp_path / "model")
     path = tmp_path / "model/textcat/model"
-    pipe: Any = nlp.get_pipe("textcat")
-    (shim,) = [shim for node in pipe.model.walk() for shim in node.shims]
+    shim = shim_of(nlp)
     data = shim.to_bytes()
-    spoiled = (
-        data[: len(data) // 2]
-        if damage == "cut"
-        else bytes(np.random.default_rng(0).integers(0, 256, len(data), dtype="u1"))
-    )
+    noise = np.random.default_rng(0).integers(0, 256, len(data), dtype="u1").tobytes()
+    spoiled = data[: len(data) // 2] if damage == "cut" else noise
     with pytest.raises(ValueError, match=f"the {FRAMEWORKS[kind]} model is damaged"):
         shim.copy().from_bytes(spoiled)
     path.write_bytes(path.read_bytes().replace(data[-2000:], data[-2000:][::-1]))
@@ -202,8 +187,8 @@ def test_gradient_is_that_of_the_cross_entropy(kind: str) -> None:
         return float(-(truths * np.log(pipe.model.predict(docs))).sum())
 
     squares, rate, before = 0.0, 1e-4, loss()
-    found, backprop = pipe.model.begin_update(docs)
-    backprop(found - truths)
+    predicted, backprop = pipe.model.begin_update(docs)
+    backprop(predicted - truths)
 
     def descend(key: Any, weights: Any, gradient: Any, **kwargs: Any) -> tuple[Any, Any]:
         nonlocal squares
@@ -214,68 +199,64 @@ def test_gradient_is_that_of_the_cross_entropy(kind: str) -> None:
     assert before - loss() == pytest.approx(rate * squares, rel=0.05)
 
 
-def with_vectors(folder: Path, width: int) -> Language:
-    words = [word.encode() for label in WORDS for word in WORDS[label]]
-    write_folder(
-        folder,
-        [(words, np.random.default_rng(0).standard_normal((len(words), width)).astype("f4"))],
-        width,
-    )
-    return spacy.load(folder)
+def with_vectors(width: int) -> Language:
+    """A pipeline with random static vectors of the good and bad words."""
+    nlp = spacy.blank("en")
+    keys = [nlp.vocab.strings.add(word) for word in itertools.chain(*WORDS.values())]
+    table = np.random.default_rng(0).standard_normal((len(keys), width)).astype("f4")
+    nlp.vocab.vectors = Vectors(data=table, keys=keys)
+    return nlp
 
 
 @each
 @pytest.mark.parametrize("embeddings", ["frozen", "tuned"])
 def test_static_vectors(kind: str, embeddings: str, tmp_path: Path) -> None:
-    nlp = with_vectors(tmp_path / "v8", 8)
+    nlp = with_vectors(8)
     table = nlp.vocab.vectors.data.copy()
     trained(kind, nlp=nlp, embeddings=embeddings)
     good, bad = scores(nlp, ["superb", "worse"])
     assert good[0] > 0.6 and bad[1] > 0.6 and (nlp.vocab.vectors.data == table).all()
-    pipe: Any = nlp.get_pipe("textcat")
-    (data,) = [shim.to_bytes() for node in pipe.model.walk() for shim in node.shims]
-    assert (table[0].tobytes() in data) is False, "neither stored again nor left as it was"
+    data = shim_of(nlp).to_bytes()
+    assert table[0].tobytes() not in data, "neither stored again nor left as it was"
     nlp.to_disk(tmp_path / "model")
     assert scores(spacy.load(tmp_path / "model"), ["superb"]) == pytest.approx(good[None], abs=1e-6)
-    for other, words in (
-        (with_vectors(tmp_path / "v5", 5), "vectors of width 5"),
-        (spacy.blank("en"), "no static vectors"),
-    ):
-        with pytest.raises(ValueError, match=words):
-            pipe.model.predict([other.make_doc("superb")])
-    with pytest.raises(
-        ValueError, match=f"embeddings is {embeddings}, but the pipeline has no static vectors"
-    ):
+
+
+@each
+@pytest.mark.parametrize("embeddings", ["frozen", "tuned"])
+def test_other_static_vectors_are_refused(kind: str, embeddings: str) -> None:
+    pipe: Any = trained(kind, 1, nlp=with_vectors(8), embeddings=embeddings).get_pipe("textcat")
+    with pytest.raises(ValueError, match="vectors of width 5"):
+        pipe.model.predict([with_vectors(5).make_doc("superb")])
+    with pytest.raises(ValueError, match="no static vectors"):
+        pipe.model.predict([spacy.blank("en").make_doc("superb")])
+    missing = f"embeddings is {embeddings}, but the pipeline has no static vectors"
+    with pytest.raises(ValueError, match=missing):
         trained(kind, embeddings=embeddings)
 
 
 def test_keras_is_traced_once_whatever_comes() -> None:
     nlp = trained("keras", steps=2)
     scores(nlp, TEXTS)
-    shim: Any = nlp.get_pipe("textcat").model.shims[0]  # type: ignore[attr-defined]
+    shim = shim_of(nlp)
     before = shim._traced
     scores(nlp, [word * number for number, word in enumerate(["great ", "bad "] * 20, start=1)])
     nlp.update(examples_for(nlp)[:5])
     assert shim._traced is before
     for function in before[1:]:
-        assert (
-            not hasattr(function, "experimental_get_tracing_count")
-            or function.experimental_get_tracing_count() == 1
-        )
+        if hasattr(function, "experimental_get_tracing_count"):
+            assert function.experimental_get_tracing_count() == 1
 
 
 def test_pytorch_keeps_its_weights_where_they_are() -> None:
     """Or each step leaves a copy of all weights in memory."""
     nlp = trained("torch", steps=1)
-    network: Any = nlp.get_pipe("textcat").model.shims[0]._model  # type: ignore[attr-defined]
-    places, before = (
-        [weights.data_ptr() for weights in network.parameters()],
-        network.last.weight.detach().clone(),
-    )
+    network = shim_of(nlp)._model
+    addresses = [weights.data_ptr() for weights in network.parameters()]
+    before = network.last.weight.detach().clone()
     nlp.update(examples_for(nlp), sgd=Adam(0.02))
-    assert [weights.data_ptr() for weights in network.parameters()] == places and not before.equal(
-        network.last.weight
-    )
+    assert [weights.data_ptr() for weights in network.parameters()] == addresses
+    assert not before.equal(network.last.weight)
 
 
 def _in_fork(nlp: Language, answers: Any) -> None:
@@ -299,3 +280,19 @@ def test_keras_says_no_after_a_fork(learned: tuple[str, Language]) -> None:
         assert "use n_process=1" in answers.get(timeout=30)
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize("missing", list(PACKAGES.values()))
+def test_the_other_framework_need_not_be_installed(
+    learned: tuple[str, Language], missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, nlp = learned
+    nlp.to_disk(tmp_path / "model")
+    expected = scores(nlp, TEXTS)
+    monkeypatch.setitem(sys.modules, missing, None)  # as if it were not installed
+    import_file(COMPONENT.stem, COMPONENT)
+    if missing == PACKAGES[kind]:
+        with pytest.raises(ValueError, match=r"is not installed: pip install -r requirements-"):
+            spacy.load(tmp_path / "model")
+    else:
+        assert (scores(spacy.load(tmp_path / "model"), TEXTS) == expected).all()

@@ -1,50 +1,32 @@
-"""The commands of the workflow `textcat`: each reads, calls a function over plain data, and writes."""
+"""Commands of the workflow `textcat`."""
 
-import itertools
-import pickle
-import shutil
-import time
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
-import srsly
 import typer
-from spacy.cli._util import parse_config_overrides
 
-from scripts import plots
-from scripts.files import (
-    digest,
-    new_folder,
-    one_line_errors,
-    progress_bar,
-    restore_folder,
-    write_json,
-    write_jsonl,
-)
-from scripts.pipelines import load_nlp
-from scripts.reading import Skipped, read_docs, write_docs
-from scripts.textcat import baseline as linear
-from scripts.textcat import compare as comparing
-from scripts.textcat import evaluate as evaluating
-from scripts.textcat import folds as folding
-from scripts.textcat import split as splitting
-from scripts.textcat import train as training
-from scripts.textcat.labelled import Labelled, read_labelled
+from scripts.files import one_line_errors
+from scripts.textcat.options import Balance, Labels
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-Corpus = Annotated[
+CorpusFolder = Annotated[
     Path, typer.Argument(help="folder with train.spacy, dev.spacy, test.spacy and split.json")
 ]
-Code = Annotated[
-    list[Path], typer.Option(help="file with registered functions; give it again for more")
+Code = Annotated[str, typer.Option(help="files with registered functions, comma-separated")]
+Encoding = Annotated[
+    str, typer.Option(help="of CSV and TSV files, and of folders and files for each class")
 ]
+Lang = Annotated[str, typer.Option(help="language code")]
 Seed = Annotated[int, typer.Option(help="for the draws")]
-Wanted = Annotated[
+MinAccuracy = Annotated[
     float,
     typer.Option(
-        help="share of the accepted texts that must be right, for the threshold", min=0, max=1
+        "--accept",
+        help="share of the accepted texts that must be right, for the threshold",
+        min=0,
+        max=1,
     ),
 ]
 ANY_SETTING = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -53,61 +35,62 @@ ANY_SETTING = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command()
 @one_line_errors
 def corpus(
-    output: Corpus,
-    texts: Annotated[Path, typer.Option(help="labelled texts to train on, and to draw from")],
-    dev: Annotated[
-        Path, typer.Option(help="labelled texts to choose by; an empty file to draw them")
-    ],
-    test: Annotated[
-        Path, typer.Option(help="labelled texts to score by; an empty file to draw them")
-    ],
+    output: CorpusFolder,
+    texts: Annotated[Path, typer.Option(help="labelled texts for train")],
+    dev: Annotated[Path, typer.Option(help="labelled texts for dev; an empty file to draw them")],
+    test: Annotated[Path, typer.Option(help="labelled texts for test; an empty file to draw them")],
     labels: Annotated[
-        splitting.Labels,
-        typer.Option(help="one label a text (single), any number (multi), or auto"),
+        Labels, typer.Option(help="one label per text (single), any number (multi), or auto")
     ] = "auto",
     balance: Annotated[
-        splitting.Balance, typer.Option(help="what to do about labels with more texts than others")
+        Balance, typer.Option(help="what to do if some labels have more texts than others")
     ] = "none",
     share: Annotated[
         float, typer.Option(help="share of the texts to draw for dev, and for test")
     ] = 0.15,
     text_field: Annotated[str, typer.Option(help="key or column of the text")] = "text",
     label_field: Annotated[str, typer.Option(help="key or column of the label")] = "label",
-    encoding: Annotated[str, typer.Option(help="of CSV files and folders for each class")] = "utf8",
-    lang: Annotated[str, typer.Option(help="language code")] = "en",
+    encoding: Encoding = "utf8",
+    lang: Lang = "en",
     seed: Seed = 0,
     skip_bad: Annotated[bool, typer.Option(help="leave out bad lines and count them")] = False,
 ) -> None:
     """Split labelled texts into train, dev and test, without duplicates across them."""
+    from scripts.files import write_json, write_jsonl
+    from scripts.pipelines import load_nlp
+    from scripts.reading import Skipped, write_docs
+    from scripts.textcat.labelled import Labelled, read_labelled
+    from scripts.textcat.split import (
+        make_split,
+        print_summary,
+        readable,
+        rebalance,
+        summarize,
+        to_docs,
+    )
+
     if not 0 < share < 0.5:
         raise ValueError(f"vars.textcat.share is {share}: it must lie between 0 and 0.5")
-    nlp, skipped = load_nlp(lang), Skipped()
+    nlp = load_nlp(lang)
+    skipped = Skipped(strict=not skip_bad, var="vars.textcat.bad_lines")
 
     def read(path: Path) -> list[Labelled]:
         fields = {"text_field": text_field, "label_field": label_field, "encoding": encoding}
-        return splitting.readable(
-            read_labelled(path, skipped if skip_bad else None, **fields), nlp, skipped
-        )
+        return readable(read_labelled(path, skipped, **fields), nlp, skipped)
 
-    made = splitting.split(
-        read(texts), read(dev), read(test), labels=labels, shares=(share, share), seed=seed
-    )
-    told = splitting.summary(made)
-    weights = splitting.balance(made, balance, seed)
-    for name, part in made.parts.items():
-        write_docs(output / f"{name}.spacy", splitting.to_docs(part, made, nlp))
+    pool, dev_texts, test_texts = read(texts), read(dev), read(test)
+    shares = (share, share)
+    split = make_split(pool, dev_texts, test_texts, labels=labels, shares=shares, seed=seed)
+    summary = summarize(split)
+    weights = rebalance(split, balance, seed)
+    for name, part in split.parts.items():
+        write_docs(output / f"{name}.spacy", to_docs(part, split, nlp))
     write_jsonl(output / "skipped.jsonl", skipped.records)
-    told |= {"balance": balance, "weights": weights, "seed": seed, "skipped": skipped.counts()}
-    write_json(output / "split.json", told)
-    print(
-        f"{len(made.labels)} labels, {'one a text' if made.exclusive else 'any number a text'}: {', '.join(made.labels)}"
-    )
-    for name in splitting.PARTS:
-        print(f"{name}: {told[name]['texts']} texts {told[name]['labels']}")
+    settings = {"balance": balance, "weights": weights, "seed": seed, "skipped": skipped.counts()}
+    write_json(output / "split.json", {**summary, **settings})
+    print_summary(summary, skipped.counts())
     if balance != "none":
-        print(f"after {balance}: {weights or made.per_label('train')}")
-    for reason, n_texts in {**told["left_out"], **told["skipped"]}.items():
-        print(f"{reason}: {n_texts}")
+        print(f"after {balance}: {weights or split.per_label('train')}")
 
 
 @app.command(context_settings=ANY_SETTING)
@@ -118,108 +101,98 @@ def train(
         Path, typer.Argument(help="for spacy train; further options override its settings")
     ],
     folder: Annotated[Path, typer.Argument(help="gets pipeline, log.jsonl and train.json")],
-    corpus: Corpus,
+    corpus_folder: CorpusFolder,
     code: Code,
     gpu_id: Annotated[int, typer.Option(help="-1 for the CPU")] = -1,
 ) -> None:
     """Train one variant by `spacy train`."""
-    training.import_code(code)
-    paths = {f"paths.{name}": str(corpus / f"{name}.spacy") for name in ("train", "dev")}
-    settings = {
-        **training.overrides(_split_of(corpus)),
-        **paths,
-        **parse_config_overrides(context.args),
-    }
-    seconds = training.train(config, folder, settings, gpu_id)
+    _keep_tensorflow_out()
+    from spacy.cli._util import parse_config_overrides
+
+    from scripts.files import split_paths
+    from scripts.pipelines import import_code
+    from scripts.textcat.corpus import read_split
+    from scripts.textcat.train import corpus_settings, train_variant
+
+    import_code(split_paths([code]))
+    settings = corpus_settings(read_split(corpus_folder), corpus_folder)
+    settings |= parse_config_overrides(context.args)
+    seconds = train_variant(config, folder, settings, gpu_id)
     print(f"{folder / 'pipeline'}: trained in {seconds:.0f} s")
 
 
-def _split_of(corpus: Path) -> dict[str, Any]:
-    path = corpus / "split.json"
-    if not path.exists():
-        raise ValueError(f"{path} does not exist: run textcat-corpus first")
-    return srsly.read_json(path)  # type: ignore[return-value]
-
-
-def _parts_of(corpus: Path) -> tuple[dict[str, Any], dict[str, evaluating.Part]]:
-    split, vocab = _split_of(corpus), spacy.blank("xx")
-    return split, {
-        name: evaluating.to_part(list(read_docs(corpus / f"{name}.spacy", vocab)), split["labels"])
-        for name in splitting.PARTS
-    }
-
-
-def _write(folder: Path, metrics: dict[str, Any], name: str) -> None:
-    evaluating.print_report(name, metrics)
-    plots.save(evaluating.draw(metrics, name), folder / "calibration.png")
-    write_json(folder / "metrics.json", metrics)
+def _keep_tensorflow_out() -> None:
+    """Let transformers not import TensorFlow where it is installed: that takes seconds."""
+    os.environ.setdefault("USE_TF", "0")
 
 
 @app.command()
 @one_line_errors
 def baseline(
-    corpus: Corpus,
-    folder: Annotated[Path, typer.Argument(help="gets metrics.json")],
-    accept: Wanted = 0.9,
+    corpus_folder: CorpusFolder,
+    folder: Annotated[Path, typer.Argument(help="gets metrics.json and calibration.png")],
+    min_accuracy: MinAccuracy = 0.9,
 ) -> None:
     """Train and score tf-idf + logistic regression on the same texts."""
-    split, parts = _parts_of(corpus)
-    labels, exclusive = split["labels"], split["exclusive"]
+    import pickle
+    import time
+
+    from scripts.textcat.baseline import choose, predict
+    from scripts.textcat.corpus import read_corpus, read_split
+    from scripts.textcat.evaluate import compute_metrics
+
+    texts = read_corpus(corpus_folder)
+    balanced = read_split(corpus_folder)["balance"] == "weights"
     start = time.perf_counter()
-    train, dev = ((parts[name].texts, parts[name].gold) for name in ("train", "dev"))
-    model, strength = linear.choose(train, dev, labels, exclusive, split["balance"] == "weights")
-    seconds = time.perf_counter() - start
-    metrics = evaluating.evaluate(
-        lambda texts: linear.predict(model, texts, len(labels)),
-        parts["dev"],
-        parts["test"],
-        labels,
-        exclusive,
-        accept,
-    )
-    size = len(pickle.dumps(model)) / 1e6
-    _write(
-        folder,
-        {
-            **metrics,
-            "train_seconds": round(seconds, 1),
-            "megabytes": size,
-            "gpu": False,
-            "C": strength,
-        },
-        "baseline",
-    )
+    model, strength = choose(texts, balanced)
+    costs: dict[str, Any] = {"train_seconds": round(time.perf_counter() - start, 1)}
+    costs |= {"megabytes": len(pickle.dumps(model)) / 1e6, "gpu": False, "C": strength}
+    n_labels = len(texts.labels)
+    metrics = compute_metrics(lambda batch: predict(model, batch, n_labels), texts, min_accuracy)
+    _write_metrics(folder, {**metrics, **costs}, "baseline")
 
 
 @app.command()
 @one_line_errors
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="what train made")],
-    corpus: Corpus,
+    folder: Annotated[Path, typer.Argument(help="training folder of the variant")],
+    corpus_folder: CorpusFolder,
     code: Code,
-    accept: Wanted = 0.9,
+    min_accuracy: MinAccuracy = 0.9,
 ) -> None:
-    """Score one variant: by label, calibration, threshold, speed and size."""
-    restore_folder(folder / "pipeline")
-    if not (folder / "pipeline").exists() or not (folder / "train.json").exists():
-        raise ValueError(
-            f"{folder / 'pipeline'} does not exist: run textcat-{folder.name}-train first"
-        )
-    training.import_code(code)
-    split, parts = _parts_of(corpus)
-    took = srsly.read_json(folder / "train.json")
-    if took["gpu"]:
+    """Score one variant: scores per label, calibration, threshold, speed and size."""
+    _keep_tensorflow_out()
+    import spacy
+    import srsly
+
+    from scripts.files import restore_folder, split_paths
+    from scripts.pipelines import load_pipeline
+    from scripts.textcat.corpus import read_corpus
+    from scripts.textcat.evaluate import compute_metrics, folder_size, predictor
+
+    pipeline, remedy = folder / "pipeline", f"run textcat-{folder.name}-train first"
+    restore_folder(pipeline)
+    if not pipeline.exists() or not (folder / "train.json").exists():
+        raise ValueError(f"{pipeline} does not exist: {remedy}")
+    texts = read_corpus(corpus_folder)
+    training: Any = srsly.read_json(folder / "train.json")
+    if training["gpu"]:
         spacy.require_gpu()
-    predict = evaluating.predictor(spacy.load(folder / "pipeline"), split["labels"])
-    metrics = evaluating.evaluate(
-        predict, parts["dev"], parts["test"], split["labels"], split["exclusive"], accept
-    )
-    size = evaluating.folder_size(folder / "pipeline") / 1e6
-    _write(
-        folder,
-        {**metrics, "train_seconds": took["seconds"], "megabytes": size, "gpu": took["gpu"]},
-        folder.name,
-    )
+    nlp = load_pipeline(str(pipeline), remedy, split_paths([code]))
+    metrics = compute_metrics(predictor(nlp, texts.labels), texts, min_accuracy)
+    costs = {"train_seconds": training["seconds"]}
+    costs |= {"megabytes": folder_size(pipeline) / 1e6, "gpu": training["gpu"]}
+    _write_metrics(folder, {**metrics, **costs}, folder.name)
+
+
+def _write_metrics(folder: Path, metrics: dict[str, Any], name: str) -> None:
+    from scripts import plots
+    from scripts.files import write_json
+    from scripts.textcat.report import draw_metrics, print_report
+
+    print_report(name, metrics)
+    plots.save(draw_metrics(metrics, name), folder / "calibration.png")
+    write_json(folder / "metrics.json", metrics)
 
 
 @app.command()
@@ -230,31 +203,34 @@ def compare(
         str, typer.Option(help="the variant that becomes FOLDER/pipeline; auto for the best on dev")
     ] = "auto",
 ) -> None:
-    """All variants that are trained, and the baseline, in one table; the best becomes FOLDER/pipeline."""
-    metrics = {
-        path.parent.name: srsly.read_json(path) for path in sorted(folder.glob("*/metrics.json"))
-    }
-    rows = {name: comparing.row(values) for name, values in metrics.items()}
-    chosen = comparing.choose(rows, ship)
-    comparing.print_table(rows)
-    plots.save(
-        comparing.draw(rows, "Text classification: variants beside the baseline"),
-        folder / "scores.png",
+    """Compare all trained variants with the baseline; the best on dev becomes FOLDER/pipeline."""
+    import shutil
+
+    import srsly
+
+    from scripts import plots
+    from scripts.files import new_folder, write_json
+    from scripts.textcat.compare import (
+        below_baseline,
+        choose_variant,
+        decision,
+        draw_scores,
+        print_table,
+        table_row,
     )
+
+    paths = sorted(folder.glob("*/metrics.json"))
+    metrics: dict[str, Any] = {path.parent.name: srsly.read_json(path) for path in paths}
+    rows = {name: table_row(values) for name, values in metrics.items()}
+    chosen = choose_variant(rows, ship)
+    print_table(rows)
+    plots.save(draw_scores(rows), folder / "scores.png")
     with new_folder(folder / "pipeline", marker="meta.json") as copy:
         shutil.copytree(folder / chosen / "pipeline", copy, dirs_exist_ok=True)
-    write_json(
-        folder / "metrics.json",
-        {
-            **metrics[chosen],
-            "variant": chosen,
-            "variants": rows,
-            "below_baseline": comparing.losers(rows),
-        },
-    )
-    print(
-        f"{folder / 'pipeline'}: {comparing.NAMES.get(chosen, chosen)} ({'best on dev' if ship == 'auto' else 'vars.textcat.ship'})"
-    )
+    summary = {"variant": chosen, "variants": rows}
+    summary["below_baseline"] = below_baseline(rows)
+    write_json(folder / "metrics.json", {**metrics[chosen], **summary})
+    print(f"{folder / 'pipeline'}: {decision(rows, chosen, ship)}")
 
 
 @app.command(context_settings=ANY_SETTING)
@@ -265,51 +241,53 @@ def folds(
         Path, typer.Argument(help="gets metrics.json; a fold that is done is not done again")
     ],
     texts: Annotated[Path, typer.Option(help="labelled texts")],
-    variants: Annotated[
-        str, typer.Option(help="of baseline, bow, cnn, vectors, keras, torch, trf; apart by commas")
-    ],
+    variants: Annotated[str, typer.Option(help="names of variants, or baseline; comma-separated")],
     code: Code,
     n_folds: Annotated[int, typer.Option(help="parts, each of which is the test once", min=2)] = 10,
-    first: Annotated[int, typer.Option(help="folds to do of them", min=1)] = 10,
-    encoding: Annotated[str, typer.Option(help="of CSV files and folders for each class")] = "utf8",
-    lang: Annotated[str, typer.Option(help="language code")] = "en",
+    first: Annotated[int, typer.Option(help="how many of the folds to do", min=1)] = 10,
+    encoding: Encoding = "utf8",
+    lang: Lang = "en",
     seed: Seed = 0,
 ) -> None:
-    """Cross-validate variants on one corpus; settings of the training may follow."""
-    nlp, skipped = load_nlp(lang), Skipped()
-    read = splitting.readable(read_labelled(texts, encoding=encoding), nlp, skipped)
-    settings = {
-        "texts": digest("".join(text.text for text in read).encode()),
-        "n_folds": n_folds,
-        "seed": seed,
-        "others": context.args,
-    }
-    folding.fresh(folder, settings)
-    own = ["--nlp.lang", lang, "--system.seed", str(seed), *context.args]
-    names = [name.strip() for name in variants.split(",") if name.strip()]
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    """Cross-validate variants on one corpus. Further options are settings of the training."""
+    import itertools
+
+    from scripts.files import digest, progress_bar, write_json
+    from scripts.pipelines import load_nlp
+    from scripts.reading import Skipped
+    from scripts.textcat.folds import (
+        clear_other_settings,
+        make_folds,
+        print_folds,
+        run_variant,
+        summarize_folds,
+        write_fold,
+    )
+    from scripts.textcat.labelled import read_labelled
+    from scripts.textcat.split import readable
+    from scripts.textcat.variants import parse_variants
+
+    names, nlp = parse_variants(variants), load_nlp(lang)
+    labelled = readable(read_labelled(texts, encoding=encoding), nlp, Skipped())
+    content = digest("".join(text.text for text in labelled).encode())
+    made_with = {"texts": content, "n_folds": n_folds, "seed": seed, "others": context.args}
+    clear_other_settings(folder, made_with)
+    settings = ["--nlp.lang", lang, "--system.seed", str(seed), *context.args]
+    scores: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    splits = itertools.islice(make_folds(labelled, n_folds, seed), first)
     with progress_bar("folds", min(first, n_folds) * len(names), "training") as bar:
-        for number, made in enumerate(
-            itertools.islice(folding.make_folds(read, n_folds, seed), first)
-        ):
-            corpus = folder / str(number) / "corpus"
-            for name, part in made.parts.items():
-                write_docs(corpus / f"{name}.spacy", splitting.to_docs(part, made, nlp))
-            write_json(
-                corpus / "split.json", {**splitting.summary(made), "balance": "none", "weights": {}}
-            )
+        for number, split in enumerate(splits):
+            fold = folder / str(number)
+            write_fold(split, fold / "corpus", nlp)
             for name in names:
-                results[name].append(
-                    folding.run_variant(name, folder / str(number) / name, corpus, code, own)
-                )
-                print(
-                    f"fold {number + 1}, {name}: accuracy {100 * results[name][-1]['accuracy']:.1f}",
-                    flush=True,
-                )
+                values = run_variant(name, fold / name, fold / "corpus", code, settings)
+                scores[name].append(values)
+                accuracy = 100 * values["accuracy"]
+                print(f"fold {number + 1}, {name}: accuracy {accuracy:.1f}", flush=True)
                 bar.update()
-    told = folding.summary(results)
-    folding.print_table(told, n_folds)
-    write_json(folder / "metrics.json", {"n_folds": n_folds, "folds": told})
+    results = summarize_folds(scores)
+    print_folds(results, n_folds)
+    write_json(folder / "metrics.json", {"n_folds": n_folds, "folds": results})
 
 
 if __name__ == "__main__":

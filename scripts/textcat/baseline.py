@@ -1,4 +1,4 @@
-"""What one would do without a network: tf-idf and a linear model (scikit-learn)."""
+"""The baseline, a classifier without a network: tf-idf and a linear model (scikit-learn)."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from scripts.textcat.scores import Gold, Scores, score
+from scripts.textcat.corpus import Corpus, Gold
+from scripts.textcat.scores import Scores, score
 
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # of C, the inverse of the regularisation
+WORD = r"(?u)\b\w+\b|[^\w\s]+"
 
 
 def fit(
@@ -21,42 +23,34 @@ def fit(
     Args:
         texts: to train on.
         gold: (n_texts, n_labels).
-        exclusive: one model of all labels; else one of each.
+        exclusive: one model for all labels; else one for each.
         strength: C of the regression.
-        balanced: whether each label counts as much as another.
+        balanced: whether all labels count the same, however many texts they have.
     """
-    words = TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b|[^\w\s]+"
-    )
-    linear = LogisticRegression(
-        C=strength, max_iter=1_000, class_weight="balanced" if balanced else None
-    )
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORD)
+    weights = "balanced" if balanced else None
+    linear = LogisticRegression(C=strength, max_iter=1_000, class_weight=weights)
     model = make_pipeline(words, linear if exclusive else OneVsRestClassifier(linear))
     return model.fit(texts, gold.argmax(axis=1) if exclusive else gold.astype(int))
 
 
 def predict(model: Pipeline, texts: Sequence[str], n_labels: int) -> Scores:
-    """(n_texts, n_labels): probabilities."""
-    found = model.predict_proba(texts)
+    """(n_texts, n_labels): probabilities; 0 for labels that the model never saw."""
+    probabilities = model.predict_proba(texts)
     scores = np.zeros((len(texts), n_labels))
-    scores[:, model.classes_ if found.shape[1] < n_labels else slice(None)] = found
+    columns = model.classes_ if probabilities.shape[1] < n_labels else slice(None)
+    scores[:, columns] = probabilities
     return scores
 
 
-def choose(
-    train: tuple[Sequence[str], Gold],
-    dev: tuple[Sequence[str], Gold],
-    labels: Sequence[str],
-    exclusive: bool,
-    balanced: bool,
-) -> tuple[Pipeline, float]:
+def choose(corpus: Corpus, balanced: bool) -> tuple[Pipeline, float]:
     """(model, its C): the strength of regularisation with the best macro F on dev."""
-    models = {strength: fit(*train, exclusive, strength, balanced) for strength in STRENGTHS}
-    macro = {
-        strength: score(dev[1], predict(model, dev[0], len(labels)), labels, exclusive)[
-            "cats_macro_f"
-        ]
-        for strength, model in models.items()
-    }
-    best = max(STRENGTHS, key=lambda strength: macro[strength])
+    train, dev, exclusive = corpus.train, corpus.dev, corpus.exclusive
+    models, macro_f = {}, {}
+    for strength in STRENGTHS:
+        model = fit(train.texts, train.gold, exclusive, strength, balanced)
+        scores = predict(model, dev.texts, len(corpus.labels))
+        models[strength] = model
+        macro_f[strength] = score(dev.gold, scores, corpus.labels, exclusive)["cats_macro_f"]
+    best = max(STRENGTHS, key=lambda strength: macro_f[strength])
     return models[best], best

@@ -1,8 +1,8 @@
-"""Cross-validation: each variant trained and scored on each fold, in a fresh process each."""
+"""Cross-validation: each variant is trained and scored on each fold, in a process of its own."""
 
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,112 +10,134 @@ import numpy as np
 import srsly
 from rich.table import Table
 from sklearn.model_selection import StratifiedKFold
+from spacy.language import Language
 
 from scripts.files import remove, write_json
-from scripts.reading import text_key
+from scripts.reading import text_key, write_docs
 from scripts.scores import console, percent
-from scripts.textcat.compare import BASELINE, NAMES
 from scripts.textcat.labelled import Labelled
-from scripts.textcat.split import Split, split
+from scripts.textcat.split import Split, make_split, summarize, to_docs
+from scripts.textcat.variants import BASELINE, NAMES, config_of
 
 KEYS = ("cats_macro_f", "accuracy", "train_seconds", "texts_per_second", "megabytes")
+DEV_SHARE = 0.1  # of the texts that are not in test
 
 
-def make_folds(texts: Sequence[Labelled], n_folds: int, seed: int) -> Iterable[Split]:
-    """Splits, each with another part of the texts as test and a tenth of the rest as dev; the same mix of labels in all.
+def make_folds(texts: Sequence[Labelled], n_folds: int, seed: int) -> Iterator[Split]:
+    """Splits, each with another part of the texts as test and a tenth of the others as dev.
+
+    All have the same mix of labels.
 
     Raises:
-        ValueError: "the label ... has fewer texts than folds ..." and what `split` raises.
+        ValueError: "the label ... has ... texts, fewer than folds ...", and what `make_split`
+            raises.
     """
     unique = list({text_key(text.text): text for text in texts}.values())
     kinds = ["+".join(text.labels) for text in unique]
     rarest = min(kinds, key=kinds.count, default="")
-    if kinds.count(rarest) < n_folds:
+    n_texts = kinds.count(rarest)
+    if n_texts < n_folds:
         raise ValueError(
-            f"the label {rarest!r} has {kinds.count(rarest)} texts, fewer than folds ({n_folds}): give fewer by vars.textcat.folds"
+            f"the label {rarest!r} has {n_texts} texts, fewer than folds ({n_folds}): "
+            "set vars.textcat.n_folds to less"
         )
-    for rest, held_out in StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(
-        kinds, kinds
-    ):
-        pool, test = ([unique[i] for i in part] for part in (rest, held_out))
-        yield split(pool, [], test, labels="auto", shares=(0.1, 0.0), seed=seed)
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    for train, test in folds.split(kinds, kinds):
+        pool, held_out = [unique[i] for i in train], [unique[i] for i in test]
+        shares = (DEV_SHARE, 0.0)
+        yield make_split(pool, [], held_out, labels="auto", shares=shares, seed=seed)
+
+
+def write_fold(split: Split, corpus: Path, nlp: Language) -> None:
+    """Write the corpus of a fold, as textcat-corpus does."""
+    for name, texts in split.parts.items():
+        write_docs(corpus / f"{name}.spacy", to_docs(texts, split, nlp))
+    write_json(corpus / "split.json", {**summarize(split), "balance": "none", "weights": {}})
 
 
 def run_variant(
-    variant: str, folder: Path, corpus: Path, code: Sequence[Path], settings: Sequence[str]
+    variant: str, folder: Path, corpus: Path, code: str, settings: Sequence[str]
 ) -> dict[str, Any]:
     """Train and score one variant on one fold, unless that is done. Returns its scores.
 
+    Args:
+        variant: its name, or "baseline".
+        folder: gets metrics.json.
+        corpus: of the fold.
+        code: files with registered functions, comma-separated.
+        settings: further options of the training.
+
     Raises:
-        ValueError: "VARIANT ...", with the last line of what failed.
+        ValueError: "VARIANT: ...", with the last line of what failed.
     """
-    done = folder / "metrics.json"
-    if not done.exists():
-        own = [item for file in code for item in ("--code", str(file))]
-        steps = [["baseline", str(corpus), str(folder)]]
-        if variant != BASELINE:
-            train = [
-                "train",
-                f"configs/textcat_{variant}.cfg",
-                str(folder),
-                str(corpus),
-                *own,
-                *settings,
-            ]
-            steps = [train, ["evaluate", str(folder), str(corpus), *own]]
-        for step in steps:
-            ran = subprocess.run(
-                [sys.executable, "-m", "scripts.textcat", *step], capture_output=True, text=True
-            )
-            if ran.returncode:
-                raise ValueError(
-                    f"{variant}: {(ran.stderr.strip() or ran.stdout.strip()).splitlines()[-1]}"
-                )
+    metrics = folder / "metrics.json"
+    if not metrics.exists():
+        if variant == BASELINE:
+            _run_step(variant, "baseline", corpus, folder)
+        else:
+            config = config_of(variant)
+            _run_step(variant, "train", config, folder, corpus, "--code", code, *settings)
+            _run_step(variant, "evaluate", folder, corpus, "--code", code)
         remove(folder / "pipeline")
-    metrics = srsly.read_json(done)
-    return {key: metrics[key] for key in KEYS}
+    scores = srsly.read_json(metrics)
+    return {key: scores[key] for key in KEYS}
 
 
-def fresh(folder: Path, settings: dict[str, Any]) -> None:
-    """Throw away folds that were made with other settings."""
+def _run_step(variant: str, *arguments: object) -> None:
+    command = [sys.executable, "-m", "scripts.textcat", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        output = done.stderr.strip() or done.stdout.strip()
+        raise ValueError(f"{variant}: {output.splitlines()[-1]}")
+
+
+def clear_other_settings(folder: Path, settings: dict[str, Any]) -> None:
+    """Delete folds that were made with other settings, and note the new ones."""
     path = folder / "settings.json"
     if not path.exists() or srsly.read_json(path) != settings:
         remove(folder)
         write_json(path, settings)
 
 
-def summary(results: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
+def summarize_folds(results: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, Any]:
     """Mean, standard deviation (n - 1) and values of each score of each variant over the folds."""
-    told: dict[str, Any] = {}
-    for variant, rows in results.items():
-        values = {key: [row[key] for row in rows] for key in KEYS}
-        told[variant] = {
-            key: {
-                "mean": float(np.mean(found)),
-                "sd": float(np.std(found, ddof=1)) if len(found) > 1 else 0.0,
-                "values": found,
-            }
-            for key, found in values.items()
-        }
-    return told
+    return {variant: _summarize_variant(rows) for variant, rows in results.items()}
 
 
-def print_table(told: Mapping[str, Any], n_folds: int) -> None:
-    """Print mean and spread of each variant."""
-    n_done = len(next(iter(told.values()))["accuracy"]["values"])
-    table = Table(
-        title=f"{n_done} of {n_folds} folds: mean, and standard deviation over folds",
-        title_justify="left",
-    )
+def _summarize_variant(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    statistics = {}
+    for key in KEYS:
+        values = [row[key] for row in rows]
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        statistics[key] = {"mean": float(np.mean(values)), "sd": deviation, "values": values}
+    return statistics
+
+
+def print_folds(results: Mapping[str, Any], n_folds: int) -> None:
+    """Print mean and deviation of each variant.
+
+    Args:
+        results: what `summarize_folds` gives.
+        n_folds: how many folds there are; not all need to be done.
+    """
+    n_done = len(next(iter(results.values()))["accuracy"]["values"])
+    title = f"{n_done} of {n_folds} folds: mean, and standard deviation over folds"
+    table = Table(title=title, title_justify="left")
     for column in ("variant", "accuracy", "±", "macro F", "±", "train s", "texts/s", "MB"):
         table.add_column(column, justify="left" if column == "variant" else "right")
-    for variant, row in sorted(told.items(), key=lambda item: item[1]["accuracy"]["mean"]):
-        shares = [
-            percent(row[key][of]) for key in ("accuracy", "cats_macro_f") for of in ("mean", "sd")
-        ]
-        costs = [
-            f"{row[key]['mean']:,.{digits}f}"
-            for key, digits in (("train_seconds", 0), ("texts_per_second", 0), ("megabytes", 1))
-        ]
-        table.add_row(NAMES.get(variant, variant), *shares, *costs)
+    for variant, row in sorted(results.items(), key=lambda item: item[1]["accuracy"]["mean"]):
+        table.add_row(NAMES.get(variant, variant), *_cells(row))
     console().print(table)
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    accuracy, macro_f = row["accuracy"], row["cats_macro_f"]
+    return [
+        percent(accuracy["mean"]),
+        percent(accuracy["sd"]),
+        percent(macro_f["mean"]),
+        percent(macro_f["sd"]),
+        f"{row['train_seconds']['mean']:,.0f}",
+        f"{row['texts_per_second']['mean']:,.0f}",
+        f"{row['megabytes']['mean']:,.1f}",
+    ]
