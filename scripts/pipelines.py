@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,8 @@ def component_files(folder: Path) -> list[Path]:
     A component may hold a pipeline of its own: the configs in subfolders count too.
     """
     configs = "".join(path.read_text("utf8") for path in sorted(folder.rglob("config.cfg")))
-    files = sorted(COMPONENTS.glob("*.py"))
-    return [file for file in files if any(f'"{name}"' in configs for name in registered(file))]
+    names = set(re.findall(r'"([^"\n]*)"', configs))
+    return [file for file in sorted(COMPONENTS.glob("*.py")) if names & {*registered(file)}]
 
 
 def registered(file: Path) -> list[str]:

@@ -196,6 +196,8 @@ def test_spacy_project_runs_the_same_commands() -> None:
 def noun_of_file(file: Path) -> str | None:
     """The workflow whose folder holds a script, or None for a shared module."""
     parts = file.relative_to(ROOT / "scripts").parts
+    if parts[0] == "components":
+        return next((noun for noun in NOUNS if noun in file.stem.split("_")), None)
     return parts[0] if len(parts) > 1 and parts[0] in NOUNS else None
 
 
