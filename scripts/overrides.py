@@ -57,7 +57,7 @@ def parent_arguments() -> list[str]:
 
 
 def parse_overrides(arguments: Iterable[str]) -> dict[str, str]:
-    """The overrides in command-line arguments: {"vars.author": "Me"}."""
+    """The overrides in command-line arguments: {"vars.workflow": "x"}."""
     overrides: dict[str, str] = {}
     name = ""
     for argument in arguments:
@@ -71,7 +71,7 @@ def parse_overrides(arguments: Iterable[str]) -> dict[str, str]:
 
 
 def var_names(variables: Mapping[str, Any], prefix: str = "vars") -> list[str]:
-    """The names of all vars that a user may set, such as "vars.seed"."""
+    """The names of all vars that a user may set, such as "vars.workflow"."""
     names = []
     for key, value in variables.items():
         name = f"{prefix}.{key}"

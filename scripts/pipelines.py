@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import io
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -54,7 +55,7 @@ def load_pipeline(
         raise ValueError(f"no {what} called {name!r}: {remedy}")
     import_code([*code, *component_files(folder)])
     try:
-        with contextlib.redirect_stderr(None):
+        with contextlib.redirect_stderr(io.StringIO()):
             return spacy.load(name)
     except Exception as error:  # damaged files raise whatever their readers raise
         reason = " ".join(str(error).split())[:300] or type(error).__name__
@@ -131,7 +132,7 @@ def install_training(new: Path, folder: Path, nlp: Language | None = None) -> No
 
 
 def save_pipeline(nlp: Language, folder: Path, source: Path) -> None:
-    """Save a pipeline in one step. `source`, the pipeline it came from, tells its vectors' attribute."""
+    """Save a pipeline in one step; its vectors keep the attribute that they have in `source`."""
     with new_folder(folder) as part:
         nlp.to_disk(part)
         keep_vectors_attr(part, source)

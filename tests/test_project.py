@@ -90,7 +90,7 @@ def test_project_file_can_be_read_by_a_person() -> None:
 def test_every_var_is_used() -> None:
     used = used_variables(RAW, COMMANDS)
     assert [name for name in var_names(RAW["vars"]) if name not in used] == []
-    options = [f"vars.{OPTIONS}.{key}" for key in RAW["vars"][OPTIONS]]
+    options = [f"vars.{OPTIONS}.{key}" for key in RAW["vars"].get(OPTIONS, {})]
     assert [name for name in options if name not in used] == []
 
 
@@ -110,7 +110,7 @@ def test_workflows_name_commands_and_are_documented() -> None:
 
 def test_extras_are_requirements_files_that_name_their_workflows() -> None:
     users: dict[str, list[str]] = {}
-    for name, extras in RAW["extras"].items():
+    for name, extras in RAW.get("extras", {}).items():
         assert name in WORKFLOWS or name in var_names(RAW["vars"])
         for extra in extras:
             users.setdefault(extra, []).append(name)
@@ -144,27 +144,27 @@ def test_top_level_keys_are_known() -> None:
 
 @pytest.mark.parametrize("value", ['a "new" name', "from 5 $", "a $x b"])
 def test_characters_that_weasel_cannot_take_are_one_line(value: str) -> None:
-    done = weasel(ROOT, "check", ".", "--vars.author", value, check=False)
+    done = weasel(ROOT, "check", ".", "--vars.workflow", value, check=False)
     assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr
     last = done.stdout.strip().splitlines()[-1]
     assert "vars cannot hold a double quote or a dollar sign" in last and len(last) < 150
 
 
 def test_misspelt_var_is_refused_before_any_work() -> None:
-    done = weasel(ROOT, "all", ".", "--vars.lisense", "MIT", check=False)
+    done = weasel(ROOT, "all", ".", "--vars.workflw", "x", check=False)
     assert done.returncode == 1
-    assert done.stderr == "Error: no var called vars.lisense: did you mean vars.license?\n"
+    assert done.stderr == "Error: no var called vars.workflw: did you mean vars.workflow?\n"
     assert [line for line in done.stdout.splitlines() if "Running command" in line][1:] == []
 
 
 def test_misspelt_var_is_refused_by_a_single_command_and_from_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = weasel(ROOT, "report", ".", "--vars.autor=Me", check=False)
-    assert done.returncode == 1 and "did you mean vars.author?" in done.stderr
-    monkeypatch.setenv("WEASEL_CONFIG_OVERRIDES", "--vars.autor Me")
+    done = weasel(ROOT, "report", ".", "--vars.worklow=x", check=False)
+    assert done.returncode == 1 and "did you mean vars.workflow?" in done.stderr
+    monkeypatch.setenv("WEASEL_CONFIG_OVERRIDES", "--vars.worklow x")
     done = weasel(ROOT, "check", check=False)
-    assert done.returncode == 1 and "did you mean vars.author?" in done.stderr
+    assert done.returncode == 1 and "did you mean vars.workflow?" in done.stderr
 
 
 def test_old_name_of_a_var_is_refused_with_the_new_one() -> None:
@@ -174,20 +174,30 @@ def test_old_name_of_a_var_is_refused_with_the_new_one() -> None:
 
 
 def test_backslash_in_a_var_is_refused() -> None:
-    done = weasel(ROOT, "check", ".", "--vars.author", r"data\texts", check=False)
-    assert done.stderr.startswith("Error: vars.author holds a backslash, which weasel would drop")
+    done = weasel(ROOT, "check", ".", "--vars.workflow", r"data\texts", check=False)
+    assert done.stderr.startswith("Error: vars.workflow holds a backslash, which weasel would drop")
 
 
 def test_right_vars_pass_and_unknown_workflow_is_one_line() -> None:
-    assert weasel(ROOT, "check", ".", "--vars.author", "it's me").returncode == 0
+    assert weasel(ROOT, "check", ".", "--vars.workflow", "it's me").returncode == 0
     done = weasel(ROOT, "nothing", ".", check=False)
     assert done.returncode == 1 and "Can't find command or workflow 'nothing'" in done.stdout
 
 
 def test_spacy_project_runs_the_same_commands() -> None:
-    command = [sys.executable, "-m", "spacy", "project", "run", "check", ".", "--vars.sed", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "spacy",
+        "project",
+        "run",
+        "check",
+        ".",
+        "--vars.workflov",
+        "x",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and "did you mean vars.seed?" in done.stderr
+    assert done.returncode == 1 and "did you mean vars.workflow?" in done.stderr
 
 
 # Imports
@@ -220,6 +230,7 @@ def test_shared_modules_name_no_workflow() -> None:
         dropped_commands=[name for name in COMMANDS if noun_of(name) in NOUNS],
         dropped_nouns=NOUNS,
         dropped_extras=[],
+        dropped_variables=[],
         dropped_packages=[],
     )
     names = dropped_words(everything)

@@ -38,7 +38,7 @@ def main(
     needed = [workflow for workflow in selection.workflows if workflow not in requested]
     print(f"{folder}: a project with the workflows {', '.join(selection.workflows)}")
     if needed:
-        print(f"{', '.join(needed)}: kept because the others need what it makes or runs")
+        print(f"{', '.join(needed)}: kept because the others build on it")
     print(f"Next: cd {folder} && git init && make run")
 
 
@@ -102,7 +102,7 @@ def write_pages(plan: Any, folder: Path, name: str) -> None:
             text = re.sub(r"\A# .*\n\n(?:.+\n)+", heading, text)
         files.put(folder / path.relative_to(ROOT), text)
         for image in files.images(text):
-            files.copy(plan, ROOT / image if path.parent == ROOT else path.parent / image, folder)
+            files.copy(plan, path.parent / image, folder)
 
 
 def own_commands(plan: Any, name: str) -> dict[str, str]:

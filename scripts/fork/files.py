@@ -17,7 +17,7 @@ from scripts.fork.words import dropped_words, replace_all
 TOP = ("LICENSE", "Makefile", "constraints.txt", "pyproject.toml", ".gitignore")
 TEXT_SUFFIXES = (".py", ".md", ".yml", ".cfg", ".toml", ".txt", ".jinja", "")
 TOOLS = ("assets", "check", "deps", "fork", "package", "report")  # commands that no workflow owns
-IMAGE = re.compile(r"\]\((img/[^)\s]+)\)")
+IMAGE = re.compile(r"\]\(((?:docs/)?img/[^)\s]+)\)")
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ def changed(plan: Plan, text: str) -> str:
     return replace_all(text, [*moved.items(), *plan.renamed.items()])
 
 
-def images(pages: Iterable[str]) -> set[str]:
-    """The pictures that pages show, as paths below docs/ (README.md: below the project)."""
-    return set(IMAGE.findall("\n".join(pages)))
+def images(page: str) -> set[str]:
+    """The pictures that a page shows, as paths from the folder of the page."""
+    return set(IMAGE.findall(page))
 
 
 def plan_fork(root: Path, project: Any, selection: Selection, renamed: dict[str, str]) -> Plan:
@@ -132,7 +132,7 @@ def plan_fork(root: Path, project: Any, selection: Selection, renamed: dict[str,
     relocated = asset_paths(project, selection)
     users: dict[str, list[str]] = {extra: [] for extra in selection.extras}
     for workflow in selection.workflows:
-        for extra in project["extras"].get(workflow, []):
+        for extra in project.get("extras", {}).get(workflow, []):
             users[extra].append(workflow)
     return Plan(root, selection, dropped_words(selection), relocated, renamed, users)
 

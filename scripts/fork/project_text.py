@@ -28,7 +28,8 @@ def prune(text: str, selection: Selection, asset_paths: Sequence[str]) -> str:
         elif key == "renamed_vars":
             entry = _prune_renamed(entry, selection)
         elif key == "extras":
-            entry = _keep_entries(entry, 2, lambda name: name in selection.workflows)
+            users = {*selection.workflows, *selection.variables}
+            entry = _keep_entries(entry, 2, users.__contains__)
         elif key == "assets":
             entry = _keep_entries(entry, 2, lambda name: name in asset_paths)
         elif key == "workflows":

@@ -28,6 +28,7 @@ class Selection:
     dropped_commands: list[str]
     dropped_nouns: list[str]
     dropped_extras: list[str]
+    dropped_variables: list[str]
     dropped_packages: list[str]  # names of the packages that dropped workflows make
 
 
@@ -76,7 +77,10 @@ def select(project: Mapping[str, Any], requested: Sequence[str]) -> Selection:
             command["name"] for command in project["commands"] if command["name"] not in commands
         ],
         dropped_nouns=[noun for noun in all_nouns if noun not in nouns],
-        dropped_extras=[name for name in _extras(project, project["extras"]) if name not in extras],
+        dropped_extras=[
+            name for name in _extras(project, project.get("extras", {})) if name not in extras
+        ],
+        dropped_variables=sorted(set(all_values(project["vars"])) - variables),
         dropped_packages=[
             name for name in package_names(project, all_nouns) if name not in kept_packages
         ],
@@ -93,14 +97,17 @@ def _add_with_needed(name: str, project: Mapping[str, Any], workflows: list[str]
 
 
 def needed_workflows(name: str, project: Mapping[str, Any]) -> list[str]:
-    """The workflows that another needs: it runs a command of theirs, or reads what they make."""
+    """The workflows that another needs: it runs a command of theirs, or reads what they make.
+
+    A variant (a name with a hyphen) needs the workflow that its page explains first.
+    """
     steps = project["workflows"][name]
     values = all_values(project["vars"])
-    nouns = [noun_of(step) for step in steps]
+    nouns = [noun_of(step) for step in [name, *steps]]
     for variable in sorted(used_variables(project, steps)):
         nouns += MADE_BY.findall(str(values[variable]))
     known = workflow_names(project)
-    return [noun for noun in dict.fromkeys(nouns) if noun in known and noun != noun_of(name)]
+    return [noun for noun in dict.fromkeys(nouns) if noun in known and noun != name]
 
 
 def used_variables(project: Mapping[str, Any], commands: Iterable[str]) -> set[str]:
@@ -148,5 +155,5 @@ def _extras(project: Mapping[str, Any], users: Iterable[str]) -> list[str]:
     """The extra requirements files that workflows and vars need, by name, each once."""
     extras: dict[str, None] = {}
     for name in users:
-        extras |= dict.fromkeys(project["extras"].get(name, []))
+        extras |= dict.fromkeys(project.get("extras", {}).get(name, []))
     return list(extras)

@@ -28,6 +28,8 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
             rf"\btest_(?:{nouns})_?\w*\.py\b",
             rf"\]\((?:{nouns})\.md",
         ]
+    if variables := "|".join(map(re.escape, selection.dropped_variables)):
+        patterns.append(rf"(?<![\w.])(?:{variables})(?![\w.]*\w)")
     if packages := "|".join(selection.dropped_packages):
         patterns.append(rf"(?:{packages})")
     if extras := "|".join(selection.dropped_extras):

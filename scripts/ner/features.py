@@ -129,7 +129,7 @@ class Encoder:
         except (OSError, ValueError) as error:
             reason = str(error).split("\n")[0]
             raise ValueError(
-                f"no encoder called {name!r}: set vars.ner.encoder to a hub name or a folder "
+                f"no encoder called {name!r}: give the teacher a hub name or a folder as encoder "
                 f"({reason})"
             ) from None
         self.layers = (max(1, depth // 2), depth)
