@@ -18,6 +18,8 @@ def dropped_words(selection: Selection) -> re.Pattern[str]:
     kept = [name for name in names if _begins_any(name, selection.commands)]
     compound = [re.escape(name) for name in names if "-" in name and name not in kept]
     patterns = [rf"(?<![\w-])(?:{'|'.join(compound)})(?![\w-])"] if compound else []
+    if beginnings := "|".join(map(re.escape, kept)):
+        patterns.append(rf"(?:\bweasel run |`)(?:{beginnings})(?![\w-])")
     if nouns := "|".join(selection.dropped_nouns):
         patterns += [
             rf"`(?:{nouns})`",
