@@ -1,4 +1,4 @@
-"""What `spacy train` asks for by name: the logger and the augmenter; and the entry points of every package."""
+"""What `spacy train` asks for by name (logger, augmenter), and entry points of packages."""
 
 import json
 import random
@@ -10,7 +10,7 @@ import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from scripts.components.training import create_logger, create_mention_augmenter
+from scripts.components.training import create_entity_augmenter, create_logger
 from tests.conftest import ROOT, run_module
 
 NLP = spacy.blank("en")
@@ -43,7 +43,7 @@ def example() -> Example:
 
 
 def test_invented_names_keep_shape_labels_and_unknown_tokens() -> None:
-    (invented,) = create_mention_augmenter(1.0, 0)(NLP, example())
+    (invented,) = create_entity_augmenter(1.0, 0)(NLP, example())
     doc = invented.reference
     assert [token.text for token in doc if token.i not in (1, 2)] == ["my", "beats", "Zorp", "."]
     assert doc[1].text != "Galaxy" and [token.shape_ for token in doc[1:3]] == ["Xxxxx", "Xdd"]
@@ -54,21 +54,21 @@ def test_invented_names_keep_shape_labels_and_unknown_tokens() -> None:
 
 def test_level_is_the_share_of_texts_and_seed_decides() -> None:
     def run(seed: int) -> list[str]:
-        augment = create_mention_augmenter(0.5, seed)
+        augment = create_entity_augmenter(0.5, seed)
         return [next(iter(augment(NLP, example()))).reference.text for _ in range(200)]
 
     assert run(1) == run(1) != run(2)
     assert 60 < sum(text == "my Galaxy S21 beats Zorp." for text in run(1)) < 140
     assert all(
         text == "my Galaxy S21 beats Zorp."
-        for text in [next(iter(create_mention_augmenter(0, 0)(NLP, example()))).reference.text]
+        for text in [next(iter(create_entity_augmenter(0, 0)(NLP, example()))).reference.text]
     )
 
 
 def test_augmenter_leaves_other_draws_alone() -> None:
     random.seed(5)
     state = random.getstate()
-    list(create_mention_augmenter(1.0, 0)(NLP, example()))
+    list(create_entity_augmenter(1.0, 0)(NLP, example()))
     assert random.getstate() == state
 
 

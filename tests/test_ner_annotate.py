@@ -1,5 +1,6 @@
-"""Annotation: what is found is counted, bytes don't depend on processes, a stop is continued, bad patterns are named."""
+"""Annotation: counts, bytes that do not depend on processes, continued runs, bad patterns."""
 
+import itertools
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import spacy
+from spacy.tokens import Doc
 
 from scripts.entities.patterns import never_match, read_patterns
 from scripts.ner.annotate import annotate_files
@@ -22,6 +24,10 @@ from tests.conftest import ROOT, run_module
 Writer = Callable[[str, list[Any]], Path]
 TEXTS = ROOT / "assets/ner/texts.jsonl"
 PATTERNS = ROOT / "assets/ner/patterns.jsonl"
+
+
+def entities(doc: Doc) -> list[tuple[str, str, str]]:
+    return [(ent.text, ent.label_, ent.ent_id_) for ent in doc.ents]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -49,33 +55,26 @@ def test_statistics_and_entities(tmp_path: Path, write_jsonl: Writer) -> None:
         write_jsonl("p.jsonl", patterns),
         tmp_path / "out",
     )
-    assert (stats["texts"], stats["texts_without_match"], stats["repeated_texts_dropped"]) == (
-        3,
-        1,
-        1,
-    )
-    assert stats["set_aside"] == {
-        "empty": 1,
-        "half of a surrogate pair": 1,
-        "longer than 1000000 characters": 1,
-    }
+    assert [stats[key] for key in ("texts", "texts_without_match")] == [3, 1]
+    assert stats["repeated_texts_dropped"] == 1
+    reasons = ("empty", "half of a surrogate pair", "longer than 1000000 characters")
+    assert stats["set_aside"] == dict.fromkeys(reasons, 1)
     assert stats["labels"]["LINE"] == {"patterns": 1, "matches": 3, "entities": 2}
     assert stats["labels"]["PHONE"] == {"patterns": 2, "matches": 1, "entities": 1}
     assert stats["labels_without_match"] == ["EMPTY"]
     assert stats["patterns_without_match"] == ["never there", '[{"LOWER":"PIXEL"}]']
     assert (stats["overlaps_resolved"], stats["overlaps_between_labels"]) == (1, 1)
     assert "write 'pixel' for 'PIXEL'" in stats["patterns"][3]["never"]
-    docs = [
-        doc
-        for shard in finished_shards(tmp_path / "out")
-        for doc in read_docs(shard, spacy.blank("en"))
-    ]
-    assert [[(ent.text, ent.label_, ent.ent_id_) for ent in doc.ents] for doc in docs] == [
+    docs: list[Doc] = []
+    for shard in finished_shards(tmp_path / "out"):
+        docs += read_docs(shard, spacy.blank("en"))
+    assert list(map(entities, docs)) == [
         [("Pixel 6", "PHONE", "p6"), ("pixel", "LINE", "p")],
         [("PIXEL", "LINE", "p")],
         [],
     ]
-    assert all(token.ent_iob_ for doc in docs for token in doc)
+    for doc in docs:
+        assert all(token.ent_iob_ for token in doc)
 
 
 def test_bytes_do_not_depend_on_processes(tmp_path: Path) -> None:
@@ -89,7 +88,7 @@ def test_memory_zones_do_not_change_the_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     annotate_files(TEXTS, PATTERNS, tmp_path / "one", shard_texts=300)
-    monkeypatch.setattr("scripts.ner.annotate.WARM_WORDS", 0)
+    monkeypatch.setattr("scripts.ner.annotate.MAX_VOCAB", 0)
     annotate_files(TEXTS, PATTERNS, tmp_path / "two", shard_texts=300)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
@@ -120,7 +119,8 @@ def test_finished_shards_are_kept_and_changed_ones_made_again(
 def test_kill_in_mid_annotate_is_continued(tmp_path: Path) -> None:
     base = [json.loads(line)["text"] for line in TEXTS.read_text("utf8").splitlines()]
     texts = tmp_path / "many.txt"
-    texts.write_text("\n".join(f"{i} {text}" for i in range(30) for text in base), encoding="utf8")
+    lines = [f"{i} {text}" for i, text in itertools.product(range(30), base)]
+    texts.write_text("\n".join(lines), encoding="utf8")
     out = tmp_path / "out"
     command = [
         sys.executable,
@@ -144,7 +144,7 @@ def test_kill_in_mid_annotate_is_continued(tmp_path: Path) -> None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    with pytest.raises(ValueError, match="is not finished: run the command"):
+    with pytest.raises(ValueError, match="is not finished: run the command that makes it again"):
         finished_shards(out)
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("shard-*.spacy")}
     assert subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0

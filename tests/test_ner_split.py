@@ -1,4 +1,4 @@
-"""Splits: seeded, by text, gold never trains, and what is said of them is true."""
+"""Splits: seeded, by text; hand-labelled dev and test texts never train; true summaries."""
 
 import json
 import re
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import spacy
 
-from scripts.entities.ambiguous import mark_doubtful
+from scripts.entities.ambiguous import mask_ambiguous
 from scripts.ner.annotate import annotate_files
 from scripts.ner.split import split_corpus
+from scripts.options import MaskUnmatched
 from scripts.reading import read_docs, text_key
 from scripts.splits import draw_split
 from tests.conftest import ROOT
@@ -35,22 +36,23 @@ def texts(path: Path) -> set[bytes]:
     return {text_key(doc.text) for doc in read_docs(path, NLP)}
 
 
-def gold(text: str) -> dict[str, Any]:
-    found = re.search(r"Pixel \d+", text)
-    assert found
-    return {"text": text, "spans": [{"start": found.start(), "end": found.end(), "label": "PHONE"}]}
+def annotated(text: str) -> dict[str, Any]:
+    """A text with its phone labelled, as Prodigy writes it."""
+    match = re.search(r"Pixel \d+", text)
+    assert match
+    return {"text": text, "spans": [{"start": match.start(), "end": match.end(), "label": "PHONE"}]}
 
 
 def test_without_gold_dev_and_test_are_drawn_and_said_to_be_silver(
     tmp_path: Path, silver: Path
 ) -> None:
-    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=EMPTY, share=0.2)
+    summary = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=EMPTY, share=0.2)
     parts = [texts(tmp_path / "a" / name) for name in ("train", "dev.spacy", "test.spacy")]
-    assert [len(part) for part in parts] == list(done["texts"].values()) and sum(
+    assert [len(part) for part in parts] == list(summary["texts"].values()) and sum(
         map(len, parts)
     ) == len(set.union(*parts)) == 100
-    assert 8 <= done["texts"]["dev"] <= 32 and 8 <= done["texts"]["test"] <= 32
-    assert (done["dev_is_gold"], done["test_is_gold"]) == (False, False)
+    assert 8 <= summary["texts"]["dev"] <= 32 and 8 <= summary["texts"]["test"] <= 32
+    assert (summary["dev_is_gold"], summary["test_is_gold"]) == (False, False)
 
 
 def test_same_seed_same_bytes_another_seed_another_draw(tmp_path: Path, silver: Path) -> None:
@@ -66,18 +68,19 @@ def test_same_seed_same_bytes_another_seed_another_draw(tmp_path: Path, silver: 
 
 def test_gold_texts_never_train(tmp_path: Path, silver: Path, write_jsonl: Writer) -> None:
     test = write_jsonl(
-        "test.jsonl", [gold("number 7: my Pixel 7 beats the Zorp X7"), gold("a new Pixel 9")]
+        "test.jsonl",
+        [annotated("number 7: my Pixel 7 beats the Zorp X7"), annotated("a new Pixel 9")],
     )
     dev = write_jsonl(
         "dev.jsonl",
         [
-            gold("NUMBER 7:  my Pixel 7 beats the Zorp X7"),
-            gold("number 8: my Pixel 8 beats the Zorp X8"),
+            annotated("NUMBER 7:  my Pixel 7 beats the Zorp X7"),
+            annotated("number 8: my Pixel 8 beats the Zorp X8"),
         ],
     )
-    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=dev, test=test)
-    assert done["texts"] == {"train": 98, "dev": 1, "test": 2} and done["test_is_gold"]
-    assert done["texts_kept_out_of_train"] == {"in dev already": 1, "in test already": 2}
+    summary = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=dev, test=test)
+    assert summary["texts"] == {"train": 98, "dev": 1, "test": 2} and summary["test_is_gold"]
+    assert summary["texts_kept_out_of_train"] == {"in dev already": 1, "in test already": 2}
     assert not texts(tmp_path / "a" / "train") & (
         texts(tmp_path / "a" / "dev.spacy") | texts(tmp_path / "a" / "test.spacy")
     )
@@ -86,8 +89,8 @@ def test_gold_texts_never_train(tmp_path: Path, silver: Path, write_jsonl: Write
 def test_hand_labels_alone_and_mixed(tmp_path: Path, silver: Path, write_jsonl: Writer) -> None:
     hand = write_jsonl(
         "hand.jsonl",
-        [gold(f"text {i} of a Pixel {i}") for i in range(10, 50)]
-        + [gold("number 3: my Pixel 3 beats the Zorp X3")],
+        [annotated(f"text {i} of a Pixel {i}") for i in range(10, 50)]
+        + [annotated("number 3: my Pixel 3 beats the Zorp X3")],
     )
     alone = split_corpus(
         silver, tmp_path / "a", labelled=hand, dev=EMPTY, test=EMPTY, train_on="labelled", share=0.2
@@ -122,7 +125,7 @@ def test_misaligned_gold_spans_go_to_a_file(
         tmp_path / "a",
         labelled=EMPTY,
         dev=EMPTY,
-        test=write_jsonl("g.jsonl", [bad, gold("a Pixel 6 here")]),
+        test=write_jsonl("g.jsonl", [bad, annotated("a Pixel 6 here")]),
     )
     (record,) = [
         json.loads(line) for line in (tmp_path / "a" / "misaligned.jsonl").read_text().splitlines()
@@ -137,21 +140,20 @@ def test_misaligned_gold_spans_go_to_a_file(
 
 
 def test_names_that_no_pattern_matched_are_unknown(tmp_path: Path, silver: Path) -> None:
-    for doubt, expected in (("names", {"X"}), ("none", set())):
-        split_corpus(silver, tmp_path / doubt, labelled=EMPTY, dev=EMPTY, test=EMPTY, doubt=doubt)  # type: ignore[arg-type]
-        docs = list(read_docs(tmp_path / doubt / "train", NLP))
-        assert {
-            token.text[0]
-            for doc in docs
-            for token in doc
-            if token.ent_iob_ == "" and token.text.startswith("X")
-        } == expected
+    masks: dict[MaskUnmatched, set[str]] = {"names": {"X"}, "none": set()}
+    for mask, expected in masks.items():
+        out = tmp_path / mask
+        split_corpus(silver, out, labelled=EMPTY, dev=EMPTY, test=EMPTY, mask_unmatched=mask)
+        unknown: list[str] = []
+        for doc in read_docs(out / "train", NLP):
+            unknown += [token.text for token in doc if token.ent_iob_ == ""]
+        assert {text[0] for text in unknown if text.startswith("X")} == expected
 
 
 def test_what_looks_like_a_name() -> None:
     doc = NLP("Sold my Zune. The Nokia 3310 and s21 won, I think. OK")
     doc.set_ents([doc.char_span(18, 28, label="G")])
-    assert mark_doubtful(doc) == 2
+    assert mask_ambiguous(doc) == 2
     assert [token.text for token in doc if token.ent_iob_ == ""] == ["Zune", "s21"]
     assert [ent.text for ent in doc.ents] == ["Nokia 3310"]
 
@@ -179,15 +181,15 @@ def test_gold_of_other_labels_is_refused_and_dev_of_other_labels_is_drawn(
     tmp_path: Path, silver: Path, capsys: Any
 ) -> None:
     other = ROOT / "assets/ner/dev.jsonl"
-    done = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=other, test=EMPTY, share=0.2)
+    summary = split_corpus(silver, tmp_path / "a", labelled=EMPTY, dev=other, test=EMPTY, share=0.2)
     assert (
-        not done["dev_is_gold"]
-        and done["texts"]["dev"] < 40
+        not summary["dev_is_gold"]
+        and summary["texts"]["dev"] < 40
         and "has the labels ['GADGET'], of which training has none" in capsys.readouterr().err
     )
     with pytest.raises(
         ValueError,
-        match=r"of which training has none \(\['PHONE'\]\): give gold texts of the same labels by vars\.ner\.gold",
+        match=r"none \(\['PHONE'\]\): give texts with the same labels by vars\.ner\.test",
     ):
         split_corpus(silver, tmp_path / "b", labelled=EMPTY, dev=EMPTY, test=other)
     assert not (tmp_path / "b").exists()
@@ -199,9 +201,10 @@ def test_conll_gold_never_trains_either(tmp_path: Path, silver: Path) -> None:
     (tmp_path / "g.conll").write_text(
         "".join(f"{word} X {tag}\n" for word, tag in zip(words, tags)), encoding="utf8"
     )
-    done = split_corpus(
+    summary = split_corpus(
         silver, tmp_path / "a", labelled=EMPTY, dev=EMPTY, test=tmp_path / "g.conll", share=0.2
     )
     assert (
-        done["texts_kept_out_of_train"] == {"in test already": 1} and done["entities"]["test"] == 1
+        summary["texts_kept_out_of_train"] == {"in test already": 1}
+        and summary["entities"]["test"] == 1
     )

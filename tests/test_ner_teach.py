@@ -1,7 +1,8 @@
-"""The teacher: what it looks at, what it learns from few names, and the terms that a user decides on."""
+"""The teacher: its features, what it learns from few names, and the terms of a user."""
 
 import random
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from spacy.tokens import Doc, Span
 
 from scripts.ner.features import N_HASHED, Encoder, word_features
 from scripts.ner.sources import read_sources
-from scripts.ner.teach import features_of, teach_corpus
+from scripts.ner.teach import make_features, teach_corpus
 from scripts.ner.teacher import (
     HAND_WEIGHT,
     Teacher,
@@ -22,27 +23,27 @@ from scripts.ner.teacher import (
     token_labels,
     unknown_runs,
 )
-from scripts.ner.terms import Decided, accepted, read_terms
+from scripts.ner.terms import Decisions, accepted, read_terms
 from scripts.reading import read_docs, write_docs
 from tests.conftest import run_module
 
 NLP = spacy.blank("en")
-KNOWN, HIDDEN = (
-    ["Zorp", "Blip", "Quux", "Fnord", "Wibble", "Plugh"],
-    ["Xyzzy", "Grault", "Corge", "Thud", "Waldo", "Barfoo"],
-)
+KNOWN = ["Zorp", "Blip", "Quux", "Fnord", "Wibble", "Plugh"]
+HIDDEN = ["Xyzzy", "Grault", "Corge", "Thud", "Waldo", "Barfoo"]
 CITIES = ["Paris", "Oslo", "Rome", "Cairo", "Lima", "Delhi"]
 
 
 def texts() -> list[Doc]:
-    """Phones after "bought a", cities after "flew to"; the patterns know half of the phones, and every name looks doubtful."""
+    """Phones after "bought a", cities after "flew to".
+
+    The patterns know half of the phones, and every name looks ambiguous.
+    """
     rng, docs = random.Random(0), []
     for number in range(240):
         phone, city = rng.choice(KNOWN + HIDDEN), rng.choice(CITIES)
-        words = [
-            *f"Number {number} : we bought a {phone} {rng.randint(2, 9)} then flew to {city} with it".split(),
-            ".",
-        ]
+        model = rng.randint(2, 9)
+        text = f"Number {number} : we bought a {phone} {model} then flew to {city} with it ."
+        words = text.split()
         doc = Doc(NLP.vocab, words=words)
         at = words.index(phone)
         missing = [doc[i : i + 1] for i in (at, at + 1, words.index(city))]
@@ -66,40 +67,47 @@ def corpus(folder: Path, docs: list[Doc], dev_is_gold: bool = False) -> Path:
     return folder
 
 
-def found(folder: Path) -> list[str]:
-    return [ent.text.split()[0] for doc in read_docs(folder, NLP) for ent in doc.ents]
+def names(path: Path) -> list[str]:
+    """The first words of all entities in a file or folder."""
+    first_words: list[str] = []
+    for doc in read_docs(path, NLP):
+        first_words += [ent.text.split()[0] for ent in doc.ents]
+    return first_words
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def relabelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("teach")
-    teach_corpus(corpus(folder / "in", texts()), folder / "out", NLP, features_of("words", "", -1))
+    teach_corpus(
+        corpus(folder / "in", texts()), folder / "out", NLP, make_features("words", "", -1)
+    )
     return folder
 
 
-def test_the_teacher_finds_the_names_that_no_pattern_knows(taught: Path) -> None:
-    train = list(read_docs(taught / "out/train", NLP))
-    right = sum(word.text in KNOWN + HIDDEN for doc in train for word in doc)
-    names = found(taught / "out/train")
-    assert set(HIDDEN) <= set(names) and not set(CITIES) & set(names)
-    assert len(names) > 0.95 * right and all(len(ent) == 2 for doc in train for ent in doc.ents)
-    assert not any(token.ent_iob == 0 for doc in train for token in doc)
-    told = srsly.read_json(taught / "out/teach.json")
-    assert (
-        told["entities_after"] == len(names) > told["entities_before"]
-        and 0 < told["confidence"] < 1
-    )
-    assert set(HIDDEN) <= set(found(taught / "out/dev.spacy"))
+def test_the_teacher_finds_the_names_that_no_pattern_knows(relabelled: Path) -> None:
+    train = list(read_docs(relabelled / "out/train", NLP))
+    tokens = list(chain.from_iterable(train))
+    right = sum(token.text in KNOWN + HIDDEN for token in tokens)
+    found = names(relabelled / "out/train")
+    assert set(HIDDEN) <= set(found) and not set(CITIES) & set(found)
+    assert len(found) > 0.95 * right
+    for doc in train:
+        assert all(len(ent) == 2 for ent in doc.ents)
+    assert not any(token.ent_iob == 0 for token in tokens)
+    summary = srsly.read_json(relabelled / "out/teach.json")
+    assert summary["entities_after"] == len(found) > summary["entities_before"]
+    assert 0 < summary["confidence"] < 1
+    assert set(HIDDEN) <= set(names(relabelled / "out/dev.spacy"))
 
 
-def test_the_same_seed_gives_the_same_bytes(taught: Path, tmp_path: Path) -> None:
-    teach_corpus(taught / "in", tmp_path / "out", NLP, features_of("words", "", -1))
+def test_the_same_seed_gives_the_same_bytes(relabelled: Path, tmp_path: Path) -> None:
+    teach_corpus(relabelled / "in", tmp_path / "out", NLP, make_features("words", "", -1))
     for name in ("train/shard-00000.spacy", "dev.spacy", "terms.jsonl", "teach.json"):
-        assert (tmp_path / "out" / name).read_bytes() == (taught / "out" / name).read_bytes()
+        assert (tmp_path / "out" / name).read_bytes() == (relabelled / "out" / name).read_bytes()
 
 
-def test_terms_are_patterns_with_score_and_example(taught: Path) -> None:
-    terms = read_terms(taught / "out/terms.jsonl")
+def test_terms_are_patterns_with_score_and_example(relabelled: Path) -> None:
+    terms = read_terms(relabelled / "out/terms.jsonl")
     words = {term["pattern"][0]["LOWER"] for term in terms}
     assert (
         words <= {name.lower() for name in KNOWN + HIDDEN}
@@ -107,22 +115,25 @@ def test_terms_are_patterns_with_score_and_example(taught: Path) -> None:
     )
     assert all(0 < term["score"] <= 1 and term["places"] >= 1 and term["example"] for term in terms)
     nlp = spacy.blank("en")
-    nlp.add_pipe("entity_ruler").from_disk(taught / "out/terms.jsonl")  # type: ignore[attr-defined]
+    ruler: Any = nlp.add_pipe("entity_ruler")
+    ruler.from_disk(relabelled / "out/terms.jsonl")
     assert nlp(terms[0]["example"]).ents
 
 
-def test_what_a_user_decides_of_terms_holds(taught: Path, tmp_path: Path) -> None:
+def test_what_a_user_decides_of_terms_holds(relabelled: Path, tmp_path: Path) -> None:
     reject = [
         {"label": "PHONE", "pattern": [{"LOWER": "thud"}, {"LOWER": str(i)}], "answer": "reject"}
         for i in range(2, 10)
     ]
     accept = [{"label": "CITY", "pattern": [{"LOWER": "oslo"}]}]
-    given = [*reject, *accept]
-    teach_corpus(taught / "in", tmp_path / "out", NLP, features_of("words", "", -1), given)
-    names = found(tmp_path / "out/train")
-    assert "Thud" not in names and "Corge" in names and "Oslo" in names
+    decisions = [*reject, *accept]
+    teach_corpus(
+        relabelled / "in", tmp_path / "out", NLP, make_features("words", "", -1), decisions
+    )
+    found = names(tmp_path / "out/train")
+    assert "Thud" not in found and "Corge" in found and "Oslo" in found
     terms = read_terms(tmp_path / "out/terms.jsonl")
-    assert terms[: len(given)] == given and len(accepted(terms)) == len(terms) - len(reject)
+    assert terms[: len(decisions)] == decisions and len(accepted(terms)) == len(terms) - len(reject)
 
 
 def test_without_a_teacher_or_with_too_few_entities_the_corpus_stays(
@@ -136,30 +147,30 @@ def test_without_a_teacher_or_with_too_few_entities_the_corpus_stays(
         tmp_path / "none/terms.jsonl"
     )
     corpus(tmp_path / "few", docs[:80])
-    teach_corpus(tmp_path / "few", tmp_path / "out", NLP, features_of("words", "", -1))
+    teach_corpus(tmp_path / "few", tmp_path / "out", NLP, make_features("words", "", -1))
     assert "needs at least 40 texts with entities" in capsys.readouterr().err
-    assert set(found(tmp_path / "out/train")) <= set(KNOWN)
+    assert set(names(tmp_path / "out/train")) <= set(KNOWN)
 
 
 def test_hand_labels_and_a_dev_by_hand_stay_as_they_are(tmp_path: Path) -> None:
     docs = texts()
     corpus(tmp_path / "in", docs, dev_is_gold=True)
     write_docs(tmp_path / "in/train/labelled.spacy", docs[:20])
-    teach_corpus(tmp_path / "in", tmp_path / "out", NLP, features_of("words", "", -1))
-    assert found(tmp_path / "out/dev.spacy") == found(tmp_path / "in/dev.spacy")
+    teach_corpus(tmp_path / "in", tmp_path / "out", NLP, make_features("words", "", -1))
+    assert names(tmp_path / "out/dev.spacy") == names(tmp_path / "in/dev.spacy")
     for number in range(HAND_WEIGHT):  # they count more than silver ones
-        assert found(tmp_path / f"out/train/{number}-labelled.spacy") == found(
+        assert names(tmp_path / f"out/train/{number}-labelled.spacy") == names(
             tmp_path / "in/train/labelled.spacy"
         )
 
 
 def test_judges_have_not_seen_the_text() -> None:
     docs = texts()
-    teacher = Teacher(features_of("words", "", -1)).fit(docs)
+    teacher = Teacher(make_features("words", "", -1)).fit(docs)
     doc = next(doc for doc in docs if doc.ents)
     own = teacher.judge([doc])[0]
-    features = word_features([doc])
-    assert np.allclose(own, teacher._models["words", fold_of(doc)].predict_proba(features))
+    rows = teacher.rows("words", [doc])
+    assert np.allclose(own, teacher._models["words", fold_of(doc)].predict_proba(rows))
     assert own.shape == (len(doc), len(teacher.classes)) and np.allclose(own.sum(axis=1), 1)
 
 
@@ -167,12 +178,10 @@ def test_spans_begin_where_sure_and_grow_where_likely() -> None:
     doc = Doc(NLP.vocab, words=["the", "Galaxy", "Note", "10", "+", "!", "Zorp"])
     doc.set_ents([Span(doc, 2, 3, label="G")], default="outside")
     scores = np.array([0.0, 0.2, 0.9, 0.3, 0.2, 0.6, 0.1])
-    spans = find_spans(
-        doc, np.stack([scores, 1 - scores], axis=1), ["G", "O"], sure=0.5, likely=0.15
-    )
+    spans = find_spans(doc, np.stack([scores, 1 - scores], axis=1), ["G", "O"], 0.5, 0.15)
     assert [(span.text, span.label_) for span in spans] == [("Galaxy Note 10 +", "G")]
     doc.set_ents([Span(doc, 1, 3, label="G"), Span(doc, 3, 5, label="G")])
-    spans = find_spans(doc, np.zeros((7, 2)), ["G", "O"], sure=0.5, likely=0.15)
+    spans = find_spans(doc, np.zeros((7, 2)), ["G", "O"], 0.5, 0.15)
     assert [span.text for span in spans] == ["Galaxy Note", "10 +"]
 
 
@@ -228,11 +237,11 @@ def test_decided_terms_overlap_the_longest_wins() -> None:
     doc = Doc(NLP.vocab, words=["Galaxy", "Note", "10"])
     doc.set_ents([Span(doc, 0, 1, label="G")])
     term: dict[str, Any] = {"label": "G", "pattern": [{"LOWER": "galaxy"}, {"LOWER": "note"}]}
-    Decided(NLP.vocab, [term]).apply(doc)
+    Decisions(NLP.vocab, [term]).apply(doc)
     assert [ent.text for ent in doc.ents] == ["Galaxy Note"]
 
 
-def test_sources_add_up_and_what_they_doubt_is_unknown(
+def test_sources_add_up_and_unlikely_ones_are_unknown(
     write_jsonl: Callable[[str, list[Any]], Path], tmp_path: Path
 ) -> None:
     other = spacy.blank("en")
@@ -271,7 +280,7 @@ def test_an_encoder_that_is_none_is_one_line(tmp_path: Path) -> None:
         "teach",
         str(tmp_path / "in"),
         str(tmp_path / "out"),
-        "--by",
+        "--teacher",
         "encoder",
         "--encoder",
         "./nowhere",

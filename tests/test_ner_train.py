@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
@@ -16,9 +18,11 @@ from spacy.training import Example
 from scripts.entities.matching import Pattern
 from scripts.entities.prediction import predict
 from scripts.entities.scores import errors, score
-from scripts.ner.pipeline import compose, with_rulers
+from scripts.ner.options import UseRuler
+from scripts.ner.pipeline import assemble_pipeline, with_rulers
 from scripts.reading import read_docs
-from tests.conftest import TINY, copy_project, weasel
+from tests.conftest import copy_project, weasel
+from tests.fixtures_ner import TINY
 
 NLP = spacy.blank("en")
 
@@ -40,43 +44,31 @@ def test_scores_are_those_of_spacy_with_seen_and_unseen_apart() -> None:
 
 
 def test_errors_by_kind() -> None:
-    found = errors(
-        Example(doc((0, 1, "G"), (1, 3, "X"), (4, 6, "G")), doc((1, 3, "G"), (4, 7, "G")))
-    )
-    assert {kind: [span.text for span in spans] for kind, spans in found.items()} == {
-        "missed": [],
-        "spurious": ["my"],
-        "boundary": ["iPhone 13"],
-        "label": ["Pixel 6"],
-    }
+    predicted, gold = doc((0, 1, "G"), (1, 3, "X"), (4, 6, "G")), doc((1, 3, "G"), (4, 7, "G"))
+    wrong = errors(Example(predicted, gold))
+    assert [span.text for span in wrong["spurious"]] == ["my"]
+    assert [span.text for span in wrong["boundary"]] == ["iPhone 13"]
+    assert [span.text for span in wrong["label"]] == ["Pixel 6"]
+    assert wrong.keys() == {"missed", "spurious", "boundary", "label"} and not wrong["missed"]
     assert [span.text for span in errors(Example(doc(), doc((1, 3, "G"))))["missed"]] == ["Pixel 6"]
 
 
 def test_the_workflow_leaves_metrics_report_and_wheel(trained: Path) -> None:
     metrics = json.loads((trained / "training/ner/metrics.json").read_text())
-    assert (
-        metrics["test_texts"] == 150 and metrics["test_is_gold"] and metrics["labels"] == ["GADGET"]
-    )
+    assert metrics["test_texts"] == 150 and metrics["test_is_gold"]
+    assert metrics["labels"] == ["GADGET"]
     for scores in (metrics, metrics["patterns_alone"]):
-        assert (
-            0 < scores["ents_p"] <= 1
-            and 0 < scores["ents_r"] <= 1
-            and 0 < scores["ents_per_type"]["GADGET"]["f"] == scores["ents_f"]
-        )
+        assert 0 < scores["ents_p"] <= 1 and 0 < scores["ents_r"] <= 1
+        assert 0 < scores["ents_per_type"]["GADGET"]["f"] == scores["ents_f"]
         assert scores["seen"]["entities"] + scores["unseen"]["entities"] == 157
-    assert (
-        metrics["ents_f"] >= metrics["patterns_alone"]["ents_f"] - 0.02
-    )  # a few steps: the patterns in front hold the score
+    # After so few steps, the patterns in front of the model hold the score.
+    assert metrics["ents_f"] >= metrics["patterns_alone"]["ents_f"] - 0.02
     page = (trained / "training/ner/report.html").read_text("utf8")
-    assert (
-        page.count("data:image/png;base64,") == 2
-        and "http://" not in page
-        and "https://" not in page.replace("https://www.w3.org", "")
-    )
+    assert page.count("data:image/png;base64,") == 2 and "http://" not in page
+    assert "https://" not in page.replace("https://www.w3.org", "")
     assert "patterns alone" in page and 'class="entities"' in page and "missed" in page
-    assert (trained / "training/ner/scores.png").stat().st_size > 5_000 and (
-        trained / "training/ner/curve.png"
-    ).stat().st_size > 5_000
+    for name in ("scores.png", "curve.png"):
+        assert (trained / "training/ner" / name).stat().st_size > 5_000
     assert len((trained / "training/ner/log.jsonl").read_text().splitlines()) == 4
     assert list((trained / "packages").glob("*.whl"))
 
@@ -92,61 +84,37 @@ def test_metrics_are_those_of_the_pipeline_that_is_packaged(trained: Path) -> No
 
 
 def test_second_run_skips_and_a_change_reruns_what_depends_on_it(trained: Path) -> None:
-    again = weasel(trained, "all", ".", *TINY).stdout
-    assert again.count("nothing changed") == 8 and "Running command" not in again
-    steps = ["--vars.ner.title", "another"]
-    changed = weasel(trained, "all", ".", *TINY, *steps, "--dry").stdout
-    assert (
-        changed.count("nothing changed") == 7
-        and changed.count("Running command") == 1
-        and "scripts.ner report" in changed
-    )
+    again = weasel(trained, "ner", ".", *TINY).stdout
+    assert again.count("nothing changed") == 8 and "scripts.ner" not in again
+    changed = weasel(trained, "ner", ".", *TINY, "--vars.ner.title", "another", "--dry").stdout
+    assert changed.count("nothing changed") == 7 and changed.count("-m scripts.ner ") == 1
+    assert "scripts.ner report" in changed
     config = trained / "configs" / "ner.cfg"
     before = config.read_text()
     try:
         config.write_text(before.replace("dropout = 0.1", "dropout = 0.2"))
-        changed = weasel(trained, "all", ".", *TINY, "--dry").stdout
-        assert (
-            "scripts.ner debug" in changed
-            and "spacy train" in changed
-            and "scripts.ner annotate" not in changed
-        )
+        changed = weasel(trained, "ner", ".", *TINY, "--dry").stdout
+        assert "scripts.ner debug" in changed and "spacy train" in changed
+        assert "scripts.ner annotate" not in changed
     finally:
         config.write_text(before)
 
 
 def test_same_seed_same_model(trained: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spacy", "train", "configs/ner.cfg"]
+    command += ["--code", "scripts/components/training.py"]
+    command += ["--training.max_steps", "10", "--training.eval_frequency", "10"]
     models = []
     for name in ("a", "b"):
-        command = [
-            sys.executable,
-            "-m",
-            "spacy",
-            "train",
-            "configs/ner.cfg",
-            "--code",
-            "scripts/components/training.py",
-        ]
-        command += [
-            "--output",
-            str(tmp_path / name),
-            "--paths.log",
-            str(tmp_path / name / "log.jsonl"),
-        ]
-        subprocess.run(
-            [*command, "--training.max_steps", "10", "--training.eval_frequency", "10"],
-            cwd=trained,
-            check=True,
-            capture_output=True,
-        )
-        models.append(
-            {
-                path.name: path.read_bytes()
-                for path in (tmp_path / name / "model-last").rglob("*")
-                if path.name == "model"
-            }
-        )
+        out = ["--output", str(tmp_path / name), "--paths.log", str(tmp_path / name / "log.jsonl")]
+        subprocess.run([*command, *out], cwd=trained, check=True, capture_output=True)
+        files = sorted((tmp_path / name / "model-last").rglob("model"))
+        models.append([path.read_bytes() for path in files])
     assert models[0] == models[1] and models[0]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_kill_in_mid_train_keeps_the_best_model_and_the_rerun_completes(
@@ -156,21 +124,11 @@ def test_kill_in_mid_train_keeps_the_best_model_and_the_rerun_completes(
     for name in ("corpus", "training", "project.lock"):
         subprocess.run(["cp", "-r", str(trained / name), str(folder)], check=True)
     best = folder / "training/ner/model-best"
-    before = {path: path.read_bytes() for path in best.rglob("*") if path.is_file()}
-    args = [
-        sys.executable,
-        "-m",
-        "weasel",
-        "run",
-        "ner-train",
-        ".",
-        *TINY,
-        "--vars.seed",
-        "1",
-        "--vars.ner.max_steps",
-    ]
+    before = contents(best)
+    other_seed = [*TINY, "--vars.seed", "1"]
+    command = [sys.executable, "-m", "weasel", "run", "ner-train", ".", *other_seed]
     process = subprocess.Popen(
-        [*args, "2000"],
+        [*command, "--vars.ner.max_steps", "2000"],
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -181,11 +139,25 @@ def test_kill_in_mid_train_keeps_the_best_model_and_the_rerun_completes(
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert {path: path.read_bytes() for path in best.rglob("*") if path.is_file()} == before
+    assert contents(best) == before
     assert spacy.load(folder / "training/ner/pipeline")("my iPhone 13 rocks").ents
-    weasel(folder, "ner-train", ".", *TINY, "--vars.seed", "1")
-    assert {path: path.read_bytes() for path in best.rglob("*") if path.is_file()} != before
+    weasel(folder, "ner-train", ".", *other_seed)
+    assert contents(best) != before
     assert spacy.load(best)("my iPhone 13") is not None
+
+
+@pytest.fixture
+def new(trained: Path, tmp_path: Path) -> Path:
+    """The output folder of a training."""
+    folder = tmp_path / "new"
+    shutil.copytree(trained / "training/ner/model-best", folder / "model-best")
+    (folder / "log.jsonl").write_text("{}\n")
+    return folder
+
+
+@pytest.fixture
+def dev(trained: Path) -> list[Doc]:
+    return list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
 
 
 def test_patterns_that_need_a_tagger_are_not_put_in_front() -> None:
@@ -201,73 +173,50 @@ def test_patterns_that_need_a_tagger_are_not_put_in_front() -> None:
         ("terms", ["entity_ruler", "ner", "term_ruler"]),
     ],
 )
-def test_rulers_by_order(trained: Path, tmp_path: Path, use: str, rulers: list[str]) -> None:
-    new = tmp_path / "new"
-    subprocess.run(
-        ["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path / "model-best")],
-        check=True,
-    )
-    new.mkdir()
-    (tmp_path / "model-best").rename(new / "model-best")
-    (new / "log.jsonl").write_text("{}\n")
-    dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
-    choice = compose(
-        new,
-        tmp_path / "out",
-        dev,
-        [Pattern("GADGET", "Zorp")],
-        [Pattern("GADGET", "Blip")],
-        "ORTH",
-        use,
-    )  # type: ignore[arg-type]
-    assert choice["ruler"] == use and spacy.load(tmp_path / "out" / "pipeline").pipe_names == [
-        "tok2vec",
-        *rulers,
-    ]
+def test_rulers_by_order(
+    new: Path, dev: list[Doc], tmp_path: Path, use: UseRuler, rulers: list[str]
+) -> None:
+    out = tmp_path / "out"
+    patterns, terms = [Pattern("GADGET", "Zorp")], [Pattern("GADGET", "Blip")]
+    choice = assemble_pipeline(new, out, dev, patterns, terms, "ORTH", use)
+    assert choice["ruler"] == use
+    assert spacy.load(out / "pipeline").pipe_names == ["tok2vec", *rulers]
 
 
-def test_without_a_dev_by_hand_patterns_and_terms_go_in(trained: Path, tmp_path: Path) -> None:
-    subprocess.run(
-        ["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path)], check=True
-    )
-    (tmp_path / "log.jsonl").write_text("{}\n")
-    dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
+def test_without_a_dev_by_hand_patterns_and_terms_go_in(
+    new: Path, dev: list[Doc], tmp_path: Path
+) -> None:
     silly = [Pattern("GADGET", word) for word in ("the", "a", "is")]
-    assert (
-        compose(tmp_path, tmp_path / "out", dev, silly, silly, "ORTH", "auto", by_dev=False)[
-            "ruler"
-        ]
-        == "terms"
-    )
-    nlp = spacy.load(tmp_path / "out/pipeline")
+    out = tmp_path / "out"
+    choice = assemble_pipeline(new, out, dev, silly, silly, "ORTH", "auto", by_dev=False)
+    assert choice["ruler"] == "terms"
+    nlp = spacy.load(out / "pipeline")
     assert [ent.text for ent in nlp("the").ents] == ["the"]
 
 
-def test_labels_that_the_gold_docs_have_not(trained: Path) -> None:
+def test_patterns_that_lower_the_score_on_dev_are_left_out(
+    new: Path, dev: list[Doc], tmp_path: Path
+) -> None:
+    silly = [Pattern("GADGET", word) for word in ("the", "a", "is", "I", "and", "it")]
+    out = tmp_path / "out"
+    choice = assemble_pipeline(new, out, dev, silly, silly, "ORTH", "auto")
+    assert choice["ruler"] == "no" and list(choice["dev"]) == ["no", "yes", "terms"]
+    assert spacy.load(out / "pipeline").pipe_names == ["tok2vec", "ner"]
+
+
+def test_labels_that_the_gold_docs_have_not() -> None:
     nlp = spacy.blank("en")
-    nlp.add_pipe("entity_ruler").add_patterns([{"label": "NEW_LABEL", "pattern": "Pixel"}])  # type: ignore[attr-defined]
+    ruler: Any = nlp.add_pipe("entity_ruler")
+    ruler.add_patterns([{"label": "NEW_LABEL", "pattern": "Pixel"}])
     other = spacy.blank("xx")
-    examples = predict(nlp, [Doc(other.vocab, words=["a", "Pixel"])])
-    assert [span.label_ for span in errors(examples[0])["spurious"]] == ["NEW_LABEL"] and score(
-        examples
-    )["ents_f"] is None
+    (example,) = predict(nlp, [Doc(other.vocab, words=["a", "Pixel"])])
+    assert [span.label_ for span in errors(example)["spurious"]] == ["NEW_LABEL"]
+    assert score([example])["ents_f"] is None
 
 
 def test_auto_goes_without_patterns_that_need_a_tagger(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    new: Path, dev: list[Doc], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subprocess.run(
-        ["cp", "-r", str(trained / "training/ner/model-best"), str(tmp_path)], check=True
-    )
-    (tmp_path / "log.jsonl").write_text("{}\n")
-    dev = list(read_docs(trained / "corpus/ner/dev.spacy", NLP))[:20]
-    choice = compose(
-        tmp_path,
-        tmp_path / "out",
-        dev,
-        [Pattern("GADGET", [{"LEMMA": "phone"}])],
-        [],
-        "ORTH",
-        "auto",
-    )
+    patterns = [Pattern("GADGET", [{"LEMMA": "phone"}])]
+    choice = assemble_pipeline(new, tmp_path / "out", dev, patterns, [], "ORTH", "auto")
     assert choice["ruler"] == "no" and "goes without the patterns" in capsys.readouterr().err
