@@ -72,21 +72,21 @@ def _step_name(function: ast.FunctionDef) -> str:
     """The name of a typer command: that of its decorator, or that of the function."""
     for call in function.decorator_list:
         if isinstance(call, ast.Call):
-            given = [*call.args, *(keyword.value for keyword in call.keywords)]
-            names = [part.value for part in given if isinstance(part, ast.Constant)]
+            arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+            names = [part.value for part in arguments if isinstance(part, ast.Constant)]
             if names and isinstance(names[0], str):
                 return names[0]
     return function.name.replace("_", "-")
 
 
-def imported_files(file: Path, root: Path = ROOT, found: set[Path] | None = None) -> set[Path]:
+def imported_files(file: Path, root: Path = ROOT, files: set[Path] | None = None) -> set[Path]:
     """A file, the files of scripts/ that it imports, directly or not, and their page templates."""
-    found = set() if found is None else found
-    if file not in found:
-        found.add(file)
+    files = set() if files is None else files
+    if file not in files:
+        files.add(file)
         for path in _imports(ast.parse(file.read_text("utf8")), root):
-            imported_files(path, root, found)
-    return found | _templates(found, root)
+            imported_files(path, root, files)
+    return files | _templates(files, root)
 
 
 def _imports(tree: ast.AST, root: Path) -> Iterator[Path]:
@@ -100,18 +100,18 @@ def _imports(tree: ast.AST, root: Path) -> Iterator[Path]:
                     yield path
 
 
-def _templates(files: Iterable[Path], root: Path) -> set[Path]:
+def _templates(sources: Iterable[Path], root: Path) -> set[Path]:
     """The page templates that files name, and those that these extend: in their folder or above."""
-    found: set[Path] = set()
-    waiting = [file for file in files if file.suffix == ".py"]
+    templates: set[Path] = set()
+    waiting = [file for file in sources if file.suffix == ".py"]
     while waiting:
         file = waiting.pop()
         for name in TEMPLATE.findall(file.read_text("utf8")):
             for path in (file.parent / name, root / "scripts" / name):
-                if path.is_file() and path not in found and path != file:
-                    found.add(path)
+                if path.is_file() and path not in templates and path != file:
+                    templates.add(path)
                     waiting.append(path)
-    return found
+    return templates
 
 
 def _missing_separators(deps: Iterable[str]) -> int:

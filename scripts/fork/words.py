@@ -47,8 +47,8 @@ def _begins_any(name: str, commands: Iterable[str]) -> bool:
 def first_word(text: str, dropped: re.Pattern[str]) -> str | None:
     """The number of the first line that names something dropped, and that name; or None."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if found := dropped.search(line):
-            return f"line {number}: {found[0]}"
+        if match := dropped.search(line):
+            return f"line {number}: {match[0]}"
     return None
 
 
