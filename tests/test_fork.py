@@ -10,8 +10,8 @@ import srsly
 
 from scripts.fork.files import TEXT_SUFFIXES
 from scripts.fork.markdown import filter_page
+from scripts.fork.python_text import filter_tests
 from scripts.fork.selection import select, workflow_names
-from scripts.fork.test_text import filter_tests
 from scripts.fork.words import dropped_words, first_word
 from tests.conftest import PROJECT, ROOT
 

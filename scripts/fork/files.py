@@ -10,8 +10,8 @@ from typing import Any
 
 from scripts.deps import imported_files
 from scripts.fork.markdown import filter_page
+from scripts.fork.python_text import filter_tests
 from scripts.fork.selection import Selection, all_values
-from scripts.fork.test_text import filter_tests
 from scripts.fork.words import dropped_words, replace_all
 
 TOP = ("LICENSE", "Makefile", "constraints.txt", "pyproject.toml", ".gitignore")
