@@ -1,7 +1,9 @@
-"""The doctor on Keras: histories, .keras files, layers; and a Keras network inside spaCy."""
+"""The doctor on Keras: histories, .keras files, layers."""
 
 import json
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import spacy
 import srsly
 from typer.testing import CliRunner
 
-from scripts.doctor.__main__ import FOUND_SERIOUS, app
+from scripts.doctor.__main__ import app
+from scripts.doctor.keras_settings import read_keras_settings
 from scripts.doctor.logs import read_log
-from scripts.doctor.settings import from_keras
-from tests.conftest import ROOT, run_module
+from tests.conftest import ROOT
+from tests.fixtures_doctor import Findings, diagnose
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 keras = pytest.importorskip("keras")
@@ -32,12 +34,12 @@ NOISE = np.random.default_rng(1).integers(0, 2, ROWS).astype("f4")
 @dataclass(frozen=True)
 class Training:
     folder: Path
-    found: dict[str, dict[str, str]]
+    findings: Findings
 
 
 @pytest.fixture(scope="module")
 def fit(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Training]:
-    """Fit a network of one hidden layer, leave history.csv and model.keras, and let the doctor look at them."""
+    """Fit a network with one hidden layer, save its history and the model, and diagnose them."""
 
     def run(
         y: Any,
@@ -68,23 +70,13 @@ def fit(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Training]:
     return run
 
 
-def diagnose(*args: str | Path) -> dict[str, dict[str, str]]:
-    done = CliRunner().invoke(app, ["examine", *map(str, args), "--json"])
-    assert done.exit_code in (0, FOUND_SERIOUS), done.output
-    found = {finding["name"]: finding for finding in json.loads(done.stdout)["findings"]}
-    assert done.exit_code == (
-        FOUND_SERIOUS if any(finding["severity"] == "serious" for finding in found.values()) else 0
-    )
-    return found
-
-
 @pytest.fixture(scope="module")
 def healthy(fit: Callable[..., Training]) -> Training:
     return fit(POSITIVE, keras.optimizers.Adam(0.01))
 
 
 def test_nothing_is_found_in_a_healthy_training(healthy: Training) -> None:
-    assert healthy.found == {}
+    assert healthy.findings == {}
 
 
 def test_the_history_as_json_is_the_same(healthy: Training, tmp_path: Path) -> None:
@@ -100,11 +92,12 @@ def test_the_history_as_json_is_the_same(healthy: Training, tmp_path: Path) -> N
 
 
 def test_a_loss_that_is_no_number(fit: Callable[..., Training]) -> None:
-    found = fit(POSITIVE, keras.optimizers.SGD(1e20)).found
-    assert set(found) == {"NaN or exploding loss", "learning rate out of range"}
-    assert "12 of 12 evaluations, first at epoch 0" in found["NaN or exploding loss"]["what"]
+    findings = fit(POSITIVE, keras.optimizers.SGD(1e20)).findings
+    assert set(findings) == {"NaN or exploding loss", "learning rate out of range"}
+    assert "12 of 12 evaluations, first at epoch 0" in findings["NaN or exploding loss"]["what"]
     assert (
-        "is 1e+20 (SGD, keras), usual is 0.0001 to 1" in found["learning rate out of range"]["what"]
+        "is 1e+20 (SGD, keras), usual is 0.0001 to 1"
+        in findings["learning rate out of range"]["what"]
     )
 
 
@@ -113,25 +106,28 @@ def test_a_loss_that_grows(tmp_path: Path) -> None:
         tmp_path / "log.jsonl",
         [{"epoch": i, "loss": 10.0 ** (i - 1), "val_loss": 1.0} for i in range(6)],
     )
-    found = diagnose("--log", tmp_path / "log.jsonl")
+    findings = diagnose("--log", tmp_path / "log.jsonl")
     assert (
-        found["NaN or exploding loss"]["what"]
+        findings["NaN or exploding loss"]["what"]
         == "the loss loss grew from 0.1 at the start to 5.5e+03 in the last third"
     )
 
 
 def test_noise_is_learned_by_heart(fit: Callable[..., Training]) -> None:
-    found = fit(NOISE, keras.optimizers.Adam(0.01), epochs=20, hidden=256).found
-    assert "overfitting" in found and set(found) <= {"overfitting", "loss falls, score does not"}
-    assert "the loss on dev was lowest at epoch" in found["overfitting"]["what"]
+    findings = fit(NOISE, keras.optimizers.Adam(0.01), epochs=20, hidden=256).findings
+    assert "overfitting" in findings and set(findings) <= {
+        "overfitting",
+        "loss falls, score does not",
+    }
+    assert "the loss on dev was lowest at epoch" in findings["overfitting"]["what"]
 
 
 def test_a_softmax_with_the_loss_of_several_labels(fit: Callable[..., Training]) -> None:
-    found = fit(SEVERAL, keras.optimizers.Adam(0.01), activation="softmax").found
-    assert set(found) == {"output does not fit the labels"}
+    findings = fit(SEVERAL, keras.optimizers.Adam(0.01), activation="softmax").findings
+    assert set(findings) == {"output does not fit the labels"}
     assert (
         "a softmax over 3 units, but the loss binary_crossentropy"
-        in found["output does not fit the labels"]["what"]
+        in findings["output does not fit the labels"]["what"]
     )
 
 
@@ -184,8 +180,8 @@ def test_which_activation_goes_with_which_loss(
         )
     model.compile("adam", loss)
     model.save(tmp_path / "model.keras")
-    found = diagnose("--model", tmp_path / "model.keras")
-    assert words in found["output does not fit the labels"]["what"] if words else found == {}
+    findings = diagnose("--model", tmp_path / "model.keras")
+    assert words in findings["output does not fit the labels"]["what"] if words else findings == {}
 
 
 def test_the_rate_that_a_schedule_warms_up_to(tmp_path: Path) -> None:
@@ -251,8 +247,8 @@ def test_short_histories(
 def test_a_keras_file_of_another_shape_is_one_line(tmp_path: Path, config: bytes) -> None:
     with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
         archive.writestr("config.json", config)
-    with pytest.raises(ValueError, match=r"model.keras is no .keras file, or a damaged one"):
-        from_keras(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match=r"model.keras is not a .keras file, or a damaged one"):
+        read_keras_settings(tmp_path / "model.keras")
 
 
 def test_a_csv_cut_short_counts_as_far_as_it_is_whole(healthy: Training, tmp_path: Path) -> None:
@@ -260,7 +256,7 @@ def test_a_csv_cut_short_counts_as_far_as_it_is_whole(healthy: Training, tmp_pat
     (tmp_path / "history.csv").write_text(text[:-5])
     curve = read_log(tmp_path / "history.csv")
     assert len(curve.steps) == 11 and curve.notes == [
-        "the log ends within line 13: the 11 epochs before it count"
+        "line 13 is incomplete: only the 11 epochs before it count"
     ]
 
 
@@ -273,7 +269,6 @@ def test_layers_of_a_keras_file(healthy: Training) -> None:
 def test_layers_with_several_outputs_and_of_a_folder_that_holds_its_model_in_another(
     tmp_path: Path,
 ) -> None:
-    """As `textgen` leaves it."""
     keras = pytest.importorskip("keras")
     given, state = keras.layers.Input((None,)), keras.layers.Input((5,))
     hidden, after = keras.layers.GRU(5, return_sequences=True, return_state=True)(
@@ -291,31 +286,12 @@ def test_layers_with_several_outputs_and_of_a_folder_that_holds_its_model_in_ano
 
 
 def test_nothing_heavy_is_imported_for_findings(healthy: Training) -> None:
-    code = "import sys; from pathlib import Path; import scripts.doctor.__main__; from scripts.doctor.settings import from_keras"
-    code += f"; settings = from_keras(Path({str(healthy.folder)!r}, 'model.keras'))"
-    code += "; print(settings.optimizer, [name for name in ('tensorflow', 'keras', 'sklearn') if name in sys.modules])"
-    done = run_module(ROOT, "timeit", "-n", "1", "-r", "1", code)
-    assert done.stdout.startswith("Adam []"), done.stdout + done.stderr
-
-
-def test_layers_of_a_keras_network_inside_spacy() -> None:
-    import scripts.components.network_textcat  # noqa: F401  what the config names
-    from scripts.doctor.layers import of_pipeline, total
-
-    nlp = spacy.blank("en")
-    network = {
-        "@architectures": "quicksilver.KerasTextCat.v1",
-        "exclusive_classes": True,
-        "network": "cnn",
-        "embeddings": "learned",
-    }
-    sizes = {"rows": 50, "width": 4, "hidden": 3, "windows": [2], "max_length": 5, "dropout": 0.0}
-    nlp.add_pipe("textcat", config={"model": {**network, **sizes}})
-    doc = nlp.make_doc("good")
-    doc.cats = {"A": 1.0, "B": 0.0}
-    nlp.initialize(lambda: [spacy.training.Example(nlp.make_doc(doc.text), doc)])
-    layers = of_pipeline(nlp)
-    assert total(layers) == 50 * 4 + (2 * 4 * 3 + 3) + (3 * 2 + 2)
-    assert "embed (Embedding)" in [layer.name for layer in layers] and layers[
-        0
-    ].parameters == total(layers)
+    heavy = ("tensorflow", "keras", "sklearn", "matplotlib")
+    program = (
+        "import sys\nfrom scripts.doctor.__main__ import examine\n"
+        f"examine({str(healthy.folder)!r})\n"
+        f"print([name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout + done.stderr

@@ -1,45 +1,37 @@
-"""The commands of the workflow `doctor`: each reads, calls a function over plain data, and writes."""
+"""The commands of the workflow `doctor`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import srsly
 import typer
 
-from scripts import plots
-from scripts.doctor import layers as layering
-from scripts.doctor import model as asking
-from scripts.doctor import report as telling
-from scripts.doctor.case import Case, Settings
-from scripts.doctor.checks import examine as check
-from scripts.doctor.logs import read_log
-from scripts.doctor.places import Places, find, model_of
-from scripts.doctor.settings import from_config, from_keras, read_config
-from scripts.doctor.texts import read_part
-from scripts.files import one_line_errors, split_paths, write_json, write_text
-from scripts.keras_models import read_keras
-from scripts.reading import read_docs
+from scripts.files import one_line_errors
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+
+    from scripts.doctor.layers import Layer
+    from scripts.doctor.paths import RunPaths
+    from scripts.doctor.training_run import TrainingRun
 
 app = typer.Typer(help=__doc__, add_completion=False, pretty_exceptions_enable=False)
 
-FOUND_SERIOUS = 3  # exit code; 1 is bad input, 2 a wrong option
-Given = Annotated[
-    str, typer.Option(help="in place of what the training folder holds; empty: look there")
+EXIT_SERIOUS = 3  # exit code; 1 is bad input, 2 a wrong option
+InsteadOfFolder = Annotated[
+    str, typer.Option(help="used instead of what the training folder has; empty to look there")
 ]
 Training = Annotated[
     str,
-    typer.Argument(help="folder that a training left; empty: give what there is by the options"),
+    typer.Argument(help="folder of a training; empty to name its files by the options"),
 ]
 Code = Annotated[
     list[str] | None,
-    typer.Option(
-        help="files with registered functions that are not of this project; several apart by commas"
-    ),
+    typer.Option(help="files with registered functions of other projects, comma-separated"),
 ]
 
 
-def _path(given: str) -> Path | None:
-    return Path(given) if given else None
+def _path(value: str) -> Path | None:
+    return Path(value) if value else None
 
 
 @app.command()
@@ -50,73 +42,107 @@ def examine(
         str,
         typer.Option(help="folder for report.html, findings.json and curve.png; empty: print only"),
     ] = "",
-    log: Given = "",
-    model: Given = "",
-    config: Given = "",
-    train: Given = "",
-    dev: Given = "",
+    log: InsteadOfFolder = "",
+    model: InsteadOfFolder = "",
+    config: InsteadOfFolder = "",
+    train: InsteadOfFolder = "",
+    dev: InsteadOfFolder = "",
     code: Code = None,
     json: Annotated[bool, typer.Option("--json", help="print the findings as JSON")] = False,
 ) -> None:
-    """Say what is wrong with a training, and what to try. Exit code 3: something serious was found."""
-    places = find(_path(training), Places(*map(_path, (log, model, config, train, dev))))
-    case, found = _look(places, split_paths(code))
-    findings = check(case)
-    told, notes = telling.looked_at(case, places), case.curve.notes if case.curve else []
-    data = telling.as_data(findings, told, notes)
+    """Say what is wrong with a training, and what to try. Exit code 3: something is serious."""
+    import srsly
+
+    from scripts.doctor.checks import find_problems
+    from scripts.doctor.paths import RunPaths, find_paths
+    from scripts.doctor.report import as_data, describe_sources, print_findings
+    from scripts.files import split_paths
+
+    given = RunPaths(*map(_path, (log, model, config, train, dev)))
+    paths = find_paths(_path(training), given)
+    run, layers = _read_run(_path(training), paths, split_paths(code))
+    findings = find_problems(run)
+    sources, notes = describe_sources(run, paths), run.curve.notes if run.curve else []
+    data = as_data(findings, sources, notes)
     if output:
-        folder = Path(output)
-        if case.curve:
-            plots.save(telling.draw(case.curve), folder / "curve.png")
-        page = telling.render(
-            data,
-            folder / "curve.png" if case.curve else None,
-            found,
-            f"Findings: {training or log or model}",
-        )
-        write_json(folder / "findings.json", data)
-        write_text(folder / "report.html", page)
+        title = f"Findings: {training or log or model}"
+        _write_report(Path(output), data, run, layers, title)
     if json:
         print(srsly.json_dumps(data, indent=2))
     else:
-        telling.print_findings(findings, told, notes)
+        print_findings(findings, sources, notes)
         if output:
             print(f"Look at {Path(output) / 'report.html'}")
     if any(finding.severity == "serious" for finding in findings):
-        raise SystemExit(FOUND_SERIOUS)
+        raise SystemExit(EXIT_SERIOUS)
 
 
-def _settings(config: Path) -> Settings:
-    try:
-        return from_config(read_config(config))
-    except (AttributeError, TypeError, OverflowError) as error:
-        raise ValueError(
-            f"{config} is no training config: a section or setting has the wrong type ({error})"
-        ) from None
+def _write_report(
+    folder: Path, data: dict[str, object], run: "TrainingRun", layers: "list[Layer]", title: str
+) -> None:
+    from scripts import plots
+    from scripts.doctor.report import draw, render
+    from scripts.files import write_json, write_text
+
+    image = folder / "curve.png" if run.curve else None
+    if run.curve and image:
+        plots.save(draw(run.curve), image)
+    page = render(data, image, layers, title)
+    write_json(folder / "findings.json", data)
+    write_text(folder / "report.html", page)
 
 
-def _look(places: Places, code: list[Path]) -> tuple[Case, list[layering.Layer]]:
-    """Read what is there. A .keras file is not loaded: its settings can be read without TensorFlow."""
-    curve = read_log(places.log) if places.log else None
-    settings = _settings(places.config) if places.config else None
-    train, dev = (read_part(path) if path else None for path in (places.train, places.dev))
-    layers: list[layering.Layer] = []
+def _read_run(
+    folder: Path | None, paths: "RunPaths", code: list[Path]
+) -> "tuple[TrainingRun, list[Layer]]":
+    """Read what there is. Of a .keras file only the settings are read, without TensorFlow."""
+    from scripts.doctor.keras_settings import read_keras_settings
+    from scripts.doctor.layers import pipeline_layers
+    from scripts.doctor.logs import read_log
+    from scripts.doctor.model import predict
+    from scripts.doctor.settings import read_settings
+    from scripts.doctor.texts import read_dataset
+    from scripts.doctor.training_run import Settings, TrainingRun
+    from scripts.reading import read_docs
+
+    curve = read_log(paths.log) if paths.log else None
+    settings = read_settings(paths.config) if paths.config else None
+    train, dev = (read_dataset(path) if path else None for path in (paths.train, paths.dev))
+    layers: list[Layer] = []
     predictions = None
-    if places.model and places.model.suffix == ".keras":
-        settings = settings or from_keras(places.model)
-    elif places.model:
-        nlp = asking.load(str(places.model), code)
-        layers = layering.of_pipeline(nlp)
-        if places.train and places.dev:
-            predictions = asking.predict(
-                nlp, *(list(read_docs(path, nlp)) for path in (places.train, places.dev))
-            )
-    return Case(curve, settings or Settings(), train, dev, predictions), layers
+    if paths.model and paths.model.suffix == ".keras":
+        settings = settings or read_keras_settings(paths.model)
+    elif paths.model:
+        nlp = _load(str(paths.model), code)
+        layers = pipeline_layers(nlp)
+        if paths.train and paths.dev:
+            train_docs, dev_docs = (list(read_docs(path, nlp)) for path in (paths.train, paths.dev))
+            predictions = predict(nlp, train_docs, dev_docs)
+    variables = _variables(folder, paths)
+    run = TrainingRun(curve, settings or Settings(), train, dev, predictions, variables)
+    return run, layers
 
 
-@app.command()
+def _variables(folder: Path | None, paths: "RunPaths") -> dict[str, str]:
+    """The vars of the workflow that left the training, by their last names."""
+    from scripts.doctor.paths import paths_section
+    from scripts.doctor.workflow import variables_of
+
+    log = paths_section(paths.config).get("log")
+    named = Path(log) if isinstance(log, str) else None
+    return variables_of(filter(None, (folder, paths.log, paths.model, named)))
+
+
+def _load(name: str, code: list[Path]) -> "Language":
+    from scripts.pipelines import load_pipeline
+
+    remedy = "give a folder with a config.cfg, an installed pipeline, or a .keras file"
+    return load_pipeline(name, remedy, code)
+
+
+@app.command("layers")
 @one_line_errors
-def layers(
+def print_layers(
     model: Annotated[
         str,
         typer.Argument(
@@ -126,14 +152,20 @@ def layers(
     code: Code = None,
 ) -> None:
     """Print the layers of a model with their shapes and numbers of parameters."""
+    from scripts.doctor.layers import keras_layers, pipeline_layers, to_table
+    from scripts.doctor.paths import model_in
+    from scripts.doctor.report import console
+    from scripts.files import split_paths
+    from scripts.keras_models import read_keras
+
     path = Path(model)
     if path.is_dir() and not (path / "config.cfg").exists():
-        path = model_of(path) or path
+        path = model_in(path) or path
     if path.suffix == ".keras":
-        found = list(layering.of_keras(read_keras(path)))
+        layers = list(keras_layers(read_keras(path)))
     else:
-        found = layering.of_pipeline(asking.load(str(path), split_paths(code)))
-    telling.console().print(layering.to_table(found, str(path)))
+        layers = pipeline_layers(_load(str(path), split_paths(code)))
+    console().print(to_table(layers, str(path)))
 
 
 if __name__ == "__main__":

@@ -1,27 +1,27 @@
-"""All checks, in the order in which their findings are told."""
+"""All checks, in the order in which their findings are listed."""
 
-from scripts.doctor import choices, curves, data
-from scripts.doctor.case import Case, Check, Finding
+from scripts.doctor import curves, data, hyperparameters, outputs
+from scripts.doctor.training_run import Check, Finding, TrainingRun
 
 CHECKS: list[Check] = [
     curves.not_finite,
     curves.loss_stays,
     curves.score_stays,
-    choices.one_label,
-    choices.wrong_output,
-    choices.learn_rate,
-    choices.batch_size,
+    outputs.one_label,
+    outputs.wrong_output,
+    hyperparameters.learn_rate,
+    hyperparameters.batch_size,
     data.duplicates,
     data.other_distribution,
     data.half_labelled,
     data.too_few,
-    choices.truncated,
+    hyperparameters.truncated,
     curves.overfits,
     curves.ended_early,
 ]
 
 
-def examine(case: Case) -> list[Finding]:
-    """Everything that is wrong with a training, serious things first."""
-    found = [finding for check in CHECKS if (finding := check(case))]
-    return sorted(found, key=lambda finding: finding.severity != "serious")
+def find_problems(run: TrainingRun) -> list[Finding]:
+    """Everything that is wrong with a training, serious findings first."""
+    findings = [finding for check in CHECKS if (finding := check(run))]
+    return sorted(findings, key=lambda finding: finding.severity != "serious")
