@@ -186,12 +186,12 @@ def evaluate(
 
 
 def _write_metrics(folder: Path, metrics: dict[str, Any], name: str) -> None:
-    from scripts import plots
     from scripts.files import write_json
+    from scripts.plots import save
     from scripts.textcat.report import draw_metrics, print_report
 
     print_report(name, metrics)
-    plots.save(draw_metrics(metrics, name), folder / "calibration.png")
+    save(draw_metrics(metrics, name), folder / "calibration.png")
     write_json(folder / "metrics.json", metrics)
 
 
@@ -208,8 +208,8 @@ def compare(
 
     import srsly
 
-    from scripts import plots
     from scripts.files import new_folder, write_json
+    from scripts.plots import save
     from scripts.textcat.compare import (
         below_baseline,
         choose_variant,
@@ -224,7 +224,7 @@ def compare(
     rows = {name: table_row(values) for name, values in metrics.items()}
     chosen = choose_variant(rows, ship)
     print_table(rows)
-    plots.save(draw_scores(rows), folder / "scores.png")
+    save(draw_scores(rows), folder / "scores.png")
     with new_folder(folder / "pipeline", marker="meta.json") as copy:
         shutil.copytree(folder / chosen / "pipeline", copy, dirs_exist_ok=True)
     summary = {"variant": chosen, "variants": rows}

@@ -1,16 +1,17 @@
 """All variants and the baseline in one table and one chart, and which variant is shipped."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from scripts.plots import COLOURS
+from scripts.plots import COLOURS, subplots
 from scripts.scores import console, percent
 from scripts.textcat.variants import BASELINE, NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 KEYS = (
@@ -97,17 +98,17 @@ def _cells(values: Row) -> list[str]:
     ]
 
 
-def draw_scores(rows: Mapping[str, Row]) -> Figure:
+def draw_scores(rows: Mapping[str, Row]) -> "Figure":
     """Macro F of each variant with its interval, the baseline as a line."""
     names = sorted(rows, key=lambda name: rows[name]["cats_macro_f"])
     values = [100 * rows[name]["cats_macro_f"] for name in names]
     ends = 100 * np.asarray([rows[name]["cats_macro_f_interval"] for name in names])
     errors = np.abs(ends.T - np.asarray(values))
-    figure, axes = plt.subplots(figsize=(8, 0.5 * len(names) + 1.4))
+    figure, axes = subplots(figsize=(8, 0.5 * len(names) + 1.4))
     colours = [COLOURS[0] if name == BASELINE else COLOURS[1] for name in names]
     titles = [NAMES.get(name, name) for name in names]
     bars = {"color": colours, "ecolor": "black", "error_kw": {"linewidth": 0.8}}
-    axes.barh(titles, values, xerr=errors, **bars)  # type: ignore[arg-type]
+    axes.barh(titles, values, xerr=errors, **bars)
     for place, value in enumerate(values):
         axes.text(1, place, f"{value:.1f}", va="center", color="white", fontsize=10)
     if BASELINE in rows:

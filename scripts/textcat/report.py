@@ -1,19 +1,20 @@
 """Show the scores of one variant: a table, and a figure of calibration and thresholds."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.table import Table
 
-from scripts.plots import COLOURS
+from scripts.plots import COLOURS, subplots
 from scripts.scores import console, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MIN_DOT, MAX_DOT = 20, 200  # areas of the dots, in square points
 CURVES = {
-    "coverage": "texts accepted, %",
+    "coverage": "texts above it, %",
     "accuracy": "of those right, %",
     "p": "precision, %",
     "r": "recall, %",
@@ -62,9 +63,9 @@ def _threshold_line(thresholds: dict[str, Any], exclusive: bool) -> str:
     )
 
 
-def draw_metrics(metrics: dict[str, Any], title: str) -> Figure:
+def draw_metrics(metrics: dict[str, Any], title: str) -> "Figure":
     """A figure: how often a score is right, and what a threshold does."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
+    figure, (left, right) = subplots(1, 2, figsize=(10, 3.8), layout="constrained")
     ece = percent(metrics["calibration"]["ece"])
     left.set_title(f"{title}: calibration (ECE {ece})", loc="left", fontsize=11)
     _draw_calibration(left, metrics["calibration"]["bins"])
@@ -74,9 +75,11 @@ def draw_metrics(metrics: dict[str, Any], title: str) -> Figure:
     return figure
 
 
-def _draw_calibration(axes: Axes, bins: list[dict[str, Any]]) -> None:
+def _draw_calibration(axes: "Axes", bins: list[dict[str, Any]]) -> None:
     """A dot for each bin of scores: its mean score, and the share of decisions that is right."""
-    axes.plot([0, 1], [0, 1], color=COLOURS[0], linewidth=1, linestyle="--", label="ideal")
+    axes.plot(
+        [0, 1], [0, 1], color=COLOURS[0], linewidth=1, linestyle="--", label="as it should be"
+    )
     most = max(row["decisions"] for row in bins)
     areas = [MIN_DOT + (MAX_DOT - MIN_DOT) * row["decisions"] / most for row in bins]
     scores, shares = [row["score"] for row in bins], [row["right"] for row in bins]
@@ -85,7 +88,7 @@ def _draw_calibration(axes: Axes, bins: list[dict[str, Any]]) -> None:
     axes.legend(frameon=False, loc="upper left")
 
 
-def _draw_curves(axes: Axes, curve: list[dict[str, Any]], keys: tuple[str, str]) -> None:
+def _draw_curves(axes: "Axes", curve: list[dict[str, Any]], keys: tuple[str, str]) -> None:
     """Two shares over the threshold."""
     thresholds = [row["threshold"] for row in curve]
     for key, colour in zip(keys, COLOURS[1:]):
