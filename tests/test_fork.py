@@ -150,3 +150,15 @@ def test_one() -> None:
     assert filter_tests(text, re.compile("dropped_word")) == expected
     assert filter_tests(text, re.compile("no such word")) == text
     assert filter_tests(text, re.compile("def test_")) == ""
+
+
+def test_weasel_clones_the_project_from_a_local_path(tmp_path: Path) -> None:
+    git = ["git", "rev-parse", "--abbrev-ref", "HEAD"]
+    branch = subprocess.run(git, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    if not (ROOT / ".git").exists() or branch in ("", "HEAD"):
+        pytest.skip("the project is not on a branch of a git repository")
+    command = [sys.executable, "-m", "weasel", "clone", ".", str(tmp_path / "mine")]
+    command += ["--repo", str(ROOT), "--branch", branch]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "Your project is now ready" in done.stdout, done.stdout
+    assert (tmp_path / "mine" / "project.yml").exists()
