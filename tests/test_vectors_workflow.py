@@ -75,6 +75,7 @@ def test_vectors_that_others_made(tmp_path: Path) -> None:
 )
 def test_a_table_without_vectors(tmp_path: Path, name: str, words: str) -> None:
     folder = copy_project(tmp_path)
+    (folder / "training").mkdir()
     spacy.blank("en").to_disk(folder / "training/empty")
     done = weasel(folder, "vectors-table", ".", "--vars.vectors.table", name, check=False)
     assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
