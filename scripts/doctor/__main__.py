@@ -58,8 +58,8 @@ def examine(
     from scripts.doctor.report import as_data, describe_sources, print_findings
     from scripts.files import split_paths
 
-    given = RunPaths(*map(_path, (log, model, config, train, dev)))
-    paths = find_paths(_path(training), given)
+    options = RunPaths(*map(_path, (log, model, config, train, dev)))
+    paths = find_paths(_path(training), options)
     run, layers = _read_run(_path(training), paths, split_paths(code))
     findings = find_problems(run)
     sources, notes = describe_sources(run, paths), run.curve.notes if run.curve else []

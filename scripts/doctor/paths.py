@@ -1,4 +1,4 @@
-"""The files of a training: found in its folder, or given."""
+"""The files of a training: found in its folder, or named by options."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +23,8 @@ class RunPaths:
     dev: Path | None = None
 
 
-def find_paths(folder: Path | None, given: RunPaths) -> RunPaths:
-    """Complete the given paths by those in a training folder.
+def find_paths(folder: Path | None, options: RunPaths) -> RunPaths:
+    """Complete the paths of the options by those in a training folder.
 
     The log is FOLDER/log.jsonl or new/log.jsonl (of Keras: history.json, history.csv, log.csv), the
     model is model-best, new/model-best, pipeline or a .keras file, the config is its config.cfg;
@@ -34,20 +34,20 @@ def find_paths(folder: Path | None, given: RunPaths) -> RunPaths:
     Raises:
         ValueError: "... does not exist ...", "there is no log in ...", "nothing to look at ...".
     """
-    for path in vars(given).values():
+    for path in vars(options).values():
         if path and not path.exists():
             remedy = "check the path (relative paths start in the project's folder)"
             raise ValueError(f"{path} does not exist: {remedy}")
     if folder is None:
-        if given == RunPaths():
+        if options == RunPaths():
             raise ValueError("nothing to look at: give a training folder, or a log by --log")
-        return _complete(given, None)
+        return _complete(options, None)
     if not folder.is_dir():
         command = f"python -m weasel run {workflow_of(folder) or 'NAME'}"
         remedy = f"run a training first ({command}), or name another by vars.doctor.training"
         raise ValueError(f"{folder} does not exist: {remedy}")
-    log = given.log or _log_in(folder)
-    return _complete(replace(given, log=log, model=given.model or model_in(folder)), folder)
+    log = options.log or _log_in(folder)
+    return _complete(replace(options, log=log, model=options.model or model_in(folder)), folder)
 
 
 def _log_in(folder: Path) -> Path | None:
