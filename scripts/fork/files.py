@@ -56,7 +56,8 @@ def asset_paths(project: Any, selection: Selection) -> dict[str, str]:
 
 def named_files(plan: Plan, project: Any, commands: Iterable[Any], folder: str) -> list[Path]:
     """The files of a folder that the scripts of commands or the values of kept vars name."""
-    words = " ".join(chain.from_iterable(command["script"] for command in commands)).split()
+    lines = " ".join(chain.from_iterable(command["script"] for command in commands))
+    words = lines.replace(",", " ").split()
     values = all_values(project["vars"])
     words += [str(values[name]) for name in sorted(plan.selection.variables)]
     return [plan.root / word for word in words if word.startswith(folder)]
@@ -71,8 +72,8 @@ def source_files(plan: Plan, project: Any, commands: Iterable[Any]) -> set[Path]
         kept |= set(folder.rglob("*.py")) if folder.is_dir() else {folder.with_suffix(".py")}
     kept |= set(named_files(plan, project, commands, "scripts/"))
     kept = {path for path in kept if path.is_file()}
-    for path in sorted(kept):
-        kept |= imported_files(path, plan.root)
+    for path in [*sorted(kept), *kept_benchmarks(plan)]:
+        kept |= {file for file in imported_files(path, plan.root) if file.is_relative_to(scripts)}
     return kept | {path.parent / "__init__.py" for path in kept}
 
 

@@ -119,7 +119,7 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> "Figure":
     n_known = int(world["cosine"].notna().sum())
     if not n_known:
         raise ValueError(
-            "no country of the map has a vector: name other countries by vars.vectors.countries"
+            "no country of the map has a vector: give a list of other countries"
         )
     figure, axes = subplots(figsize=(12, 6))
     world.plot(

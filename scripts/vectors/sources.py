@@ -176,7 +176,7 @@ def _recognise(
     promised, width = map(int, header.groups()) if header else (None, len(fields) - 1)
     is_text = 0 < width < len(fields) and _are_numbers(fields[-width:])
     if (not is_text and promised is None) or (not header and _BAD_HEADER.match(head)):
-        member = f" in {reader.name} (vars.vectors.member names another)"
+        member = f" in {reader.name} (another one can be named)"
         raise ValueError(
             f"{reader.path}: not word vectors{member if reader.path.suffix == '.zip' else ''}: "
             "the file should begin with a header (3000000 300), or with a word, a space and its "
