@@ -43,7 +43,7 @@ def load_pipeline(
 
     Args:
         name: a folder, or an installed package.
-        remedy: what to do where there is no such pipeline, for the error.
+        remedy: what to do if there is no such pipeline, for the error.
         code: more files with registered functions, as spaCy's --code takes them.
         what: what is missing, for the error.
 
@@ -89,15 +89,22 @@ def component_files(folder: Path) -> list[Path]:
 
 
 def registered(file: Path) -> list[str]:
-    """The names under which a file registers its functions: the first argument of decorators."""
+    """The names under which a file registers its functions, which its decorators have."""
     tree = ast.parse(file.read_text("utf8"))
     names = []
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
-            arguments = [call.args[0] for call in calls if call.args]
+            arguments = map(_name_argument, calls)
             names += [part.value for part in arguments if isinstance(part, ast.Constant)]
     return [name for name in names if isinstance(name, str)]
+
+
+def _name_argument(call: ast.Call) -> ast.expr | None:
+    """The first argument of a decorator, or the one called `name`."""
+    if call.args:
+        return call.args[0]
+    return next((keyword.value for keyword in call.keywords if keyword.arg == "name"), None)
 
 
 def best_model(new: Path) -> Path:
@@ -157,7 +164,7 @@ def describe_vectors(name: str, remedy: str) -> dict[str, Any]:
 
     Args:
         name: a folder, or an installed package.
-        remedy: what to do where there are none, for the error.
+        remedy: what to do if there are none, for the error.
 
     Raises:
         ValueError: "no static vectors called ...", "... has no static vectors ...".
