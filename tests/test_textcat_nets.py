@@ -17,12 +17,11 @@ from spacy.util import fix_random_seed, import_file
 from spacy.vectors import Vectors
 from thinc.api import Adam
 
-from tests.conftest import ROOT
+from scripts.components import network_textcat
 
 pytest.importorskip("tensorflow")
 pytest.importorskip("torch")
-COMPONENT = ROOT / "scripts/components/network_textcat.py"
-import_file(COMPONENT.stem, COMPONENT)
+COMPONENT = Path(network_textcat.__file__)
 NAMES = {"keras": "KerasTextCat", "torch": "TorchTextCat"}
 FRAMEWORKS = {"keras": "Keras", "torch": "PyTorch"}
 PACKAGES = {"keras": "tensorflow", "torch": "torch"}
@@ -292,7 +291,9 @@ def test_the_other_framework_need_not_be_installed(
     monkeypatch.setitem(sys.modules, missing, None)  # as if it were not installed
     import_file(COMPONENT.stem, COMPONENT)
     if missing == PACKAGES[kind]:
-        with pytest.raises(ValueError, match=r"is not installed: pip install -r requirements-"):
+        with pytest.raises(
+            ValueError, match=rf"is not installed: pip install (-r requirements-|{missing}$)"
+        ):
             spacy.load(tmp_path / "model")
     else:
         assert (scores(spacy.load(tmp_path / "model"), TEXTS) == expected).all()

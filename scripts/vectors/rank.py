@@ -118,9 +118,7 @@ def draw_map(world: Any, cosines: Mapping[str, float], term: str) -> "Figure":
     world = world.assign(cosine=world.index.map(cosines).astype(float))
     n_known = int(world["cosine"].notna().sum())
     if not n_known:
-        raise ValueError(
-            "no country of the map has a vector: give a list of other countries"
-        )
+        raise ValueError("no country of the map has a vector: give a list of other countries")
     figure, axes = subplots(figsize=(12, 6))
     world.plot(
         column="cosine",
