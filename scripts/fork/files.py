@@ -132,8 +132,8 @@ def plan_fork(root: Path, project: Any, selection: Selection, renamed: dict[str,
     """The plan of a fork."""
     relocated = asset_paths(project, selection)
     users: dict[str, list[str]] = {extra: [] for extra in selection.extras}
-    for workflow in selection.workflows:
-        for extra in project.get("extras", {}).get(workflow, []):
+    for workflow, extras in project.get("extras", {}).items():
+        for extra in extras if workflow in selection.workflows else ():
             users[extra].append(workflow)
     return Plan(root, selection, dropped_words(selection), relocated, renamed, users)
 
