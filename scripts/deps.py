@@ -79,13 +79,15 @@ def _step_name(function: ast.FunctionDef) -> str:
     return function.name.replace("_", "-")
 
 
-def imported_files(file: Path, root: Path = ROOT, files: set[Path] | None = None) -> set[Path]:
+def imported_files(file: Path, root: Path = ROOT) -> set[Path]:
     """A file, the files of scripts/ that it imports, directly or not, and their page templates."""
-    files = set() if files is None else files
-    if file not in files:
-        files.add(file)
-        for path in _imports(ast.parse(file.read_text("utf8")), root):
-            imported_files(path, root, files)
+    files: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        path = waiting.pop()
+        if path not in files:
+            files.add(path)
+            waiting += _imports(ast.parse(path.read_text("utf8")), root)
     return files | _templates(files, root)
 
 
@@ -114,11 +116,17 @@ def _templates(sources: Iterable[Path], root: Path) -> set[Path]:
     return templates
 
 
+def _data_deps(deps: Iterable[str]) -> tuple[list[str], list[str]]:
+    """(vars, paths) among deps, without the sources."""
+    data = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
+    variables = [dep for dep in data if dep.startswith("${")]
+    return variables, [dep for dep in data if dep not in variables]
+
+
 def _missing_separators(deps: Iterable[str]) -> int:
     """How many sources it takes to separate the vars among deps."""
-    others = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
-    variables = [dep for dep in others if dep.startswith("${")]
-    return max(0, len(variables) - 1 - (len(others) - len(variables)))
+    variables, paths = _data_deps(deps)
+    return max(0, len(variables) - 1 - len(paths))
 
 
 def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
@@ -127,9 +135,8 @@ def with_sources(deps: Iterable[str], sources: list[str]) -> list[str]:
     Something stands between two vars: weasel's config system reads two neighbours in a list that
     are both a bare variable as one entry.
     """
-    others = [dep for dep in deps if not dep.startswith(("scripts/", "configs/"))]
-    variables = [dep for dep in others if dep.startswith("${")]
-    paths = [dep for dep in others if dep not in variables] + sources
+    variables, paths = _data_deps(deps)
+    paths += sources
     merged = []
     for number, variable in enumerate(variables):
         merged += [variable, *paths[number : number + 1]]

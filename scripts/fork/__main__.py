@@ -55,7 +55,9 @@ def check_name(name: str) -> None:
 
 def new_names(project: Any, requested: list[str], kept: list[str], name: str) -> dict[str, str]:
     """New package names by old ones: NAME for the first noun that has one, NAME_NOUN for others."""
-    nouns = [word.split("-")[0] for word in [*requested, *kept]]
+    from scripts.fork.selection import noun_of
+
+    nouns = [noun_of(word) for word in [*requested, *kept]]
     packages = [noun for noun in nouns if "name" in project["vars"].get(noun, {})]
     names = {}
     for noun in dict.fromkeys(packages):
